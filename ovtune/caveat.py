@@ -1,0 +1,58 @@
+"""The doubts about a result: values where they are noticed, worded here and nowhere else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+WORDING: Mapping[str, str] = {
+    "auto_batching_inactive": "Automatic batching of {size} never engaged: the runtime advises {optimal} requests. "
+    "The model needs a batch of 1 in dimension 0 of its inputs and outputs.",
+    "batch_wait_hidden": "Latency in a closed loop does not hold the time that {batch} items need to arrive; "
+    "measure with --load interval:T, poisson:R or streams:NxR to see it.",
+    "contention": "Other processes used {others:.0%} of this machine while it was measured.",
+    "driver_bound": "The infer requests were busy {occupancy:.0%} of the time: "
+    "the loop that submits them is measured more than the runtime.",
+    "effective_differs": "{name} was asked to be {requested} and is {effective}.",
+    "few_samples": "Only {samples} inferences fitted into the measurement.",
+    "generator_late": "The load generator was {late_ms:.3g} ms late at p99: the latencies hold that error.",
+    "key_dropped": "{name} was asked for and the runtime shows no such setting.",
+    "not_steady": "The speed had not settled after {warmup_s:.1f} s of warm-up.",
+    "not_sustained": "The load of {rate_per_s:.4g}/s was not sustained: the backlog grew to {backlog_ms:.4g} ms.",
+    "partial_batch": "Items waited for a batch of {batch} to fill: at {rate_per_s:.4g}/s "
+    "the first of them waits {wait_ms:.4g} ms.",
+    "startup_helper": "AUTO had not left its start-up device after {waited_s:.1f} s.",
+    "switched_device": "The serving device changed from {first} to {last} during the measurement.",
+    "threads_capped": "A CPU quota of {quota:.3g} allows fewer CPUs than the {cpus} that the runtime sees; "
+    "threads were capped at {threads}.",
+    "unconfirmed": "The recommendation was not confirmed against the baseline: the search was ended before, "
+    "or --confirm left too little time.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caveat:
+    """One doubt about a result.
+
+    Attributes:
+        kind: A key of :data:`WORDING`.
+        parameters: The figures and names that its wording shows.
+
+    Raises:
+        ValueError: the kind is unknown, or the parameters do not fit its wording.
+    """
+
+    kind: str
+    parameters: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            WORDING[self.kind].format(**self.parameters)
+        except (KeyError, ValueError, TypeError) as error:
+            raise ValueError(f"caveat {self.kind!r} cannot be worded with {dict(self.parameters)}") from error
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
+
+    @property
+    def text(self) -> str:
+        """The doubt as a sentence."""
+        return WORDING[self.kind].format(**self.parameters)

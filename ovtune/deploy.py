@@ -1,0 +1,179 @@
+"""A config document becomes a compiled model and a queue."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ovtune import runtime
+from ovtune.config import Config
+from ovtune.document import Document, read
+from ovtune.driver import SystemClock, first_inference_ms
+from ovtune.engine import engine_for
+from ovtune.environment import describe_host
+from ovtune.errors import DeploymentError, ModelError
+from ovtune.model import PRECISIONS, digest
+from ovtune.runtime import Compiled, Runtime, reshaped, with_weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A tuned config, ready to run.
+
+    Attributes:
+        compiled_model: OpenVINO's compiled model.
+        queue: An ``AsyncInferQueue`` of the tuned size; None for ``api: sync``.
+        request: One infer request for ``api: sync``; else None.
+        config: The config that was applied.
+        effective: The settings as read back.
+        warnings: What differs from where the config was measured, each in words.
+    """
+
+    compiled_model: Any
+    queue: Any
+    request: Any
+    config: Config
+    effective: Mapping[str, object]
+    warnings: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def apply(
+    config: str | Path | Document,
+    model: str | Path | None = None,
+    *,
+    strict: bool = False,
+    plugins: Mapping[str, str] | None = None,
+) -> Iterator[Deployment]:
+    """Compiles ``model`` as the document ``config`` says and gives it as a :class:`Deployment`.
+
+    Leaving the ``with`` block waits for every request that still runs.
+
+    Args:
+        config: The document, or its path.
+        model: The model's path; by default the one that the document names.
+        strict: Raise instead of warning where something differs from where the config was measured.
+        plugins: Further device names and the libraries that serve them.
+
+    Raises:
+        DocumentError: the document cannot be read.
+        ModelError: the model cannot be read or given its shape.
+        DeviceError: the device refuses the config.
+        DeploymentError: something differs, and ``strict`` is set.
+    """
+    document = config if isinstance(config, Document) else read(config)
+    chosen = document.to_config()
+    path = str(model) if model is not None else document.model.path
+    core = Runtime(plugins or {})
+    warnings = list(differences(document, path, core))
+    if chosen.precision not in PRECISIONS:
+        raise ModelError(f"{chosen.precision!r} weights cannot be made: search again with {' or '.join(PRECISIONS)}")
+    network = with_weights(core, core.read(path), chosen.precision)
+    compiled = core.compile(reshaped(network, batch_size=chosen.batch_size, shapes=chosen.shapes), chosen)
+    compiled.leave_startup()
+    effective = compiled.effective()
+    warnings += _lost(document, effective)
+    if strict and warnings:
+        raise DeploymentError(f"the config does not hold here ({'; '.join(warnings)}): search again on this host")
+    with _served(compiled, chosen) as (queue, request):
+        yield Deployment(
+            compiled_model=compiled.model,
+            queue=queue,
+            request=request,
+            config=chosen,
+            effective=effective,
+            warnings=tuple(warnings),
+        )
+
+
+def differences(document: Document, path: str, core: Runtime) -> Iterator[str]:
+    """What differs between this host and model and those that the document was measured with."""
+    if digest(path) != document.model.sha256:
+        yield f"model {path} is not the one that was measured ({document.model.path})"
+    here = describe_host(runtime.VERSION, core.devices())
+    there = document.environment
+    if here.openvino != there.openvino:
+        yield f"OpenVINO is {here.openvino}, measured with {there.openvino}"
+    for name, full_name in there.devices.items():
+        if here.devices.get(name) != full_name:
+            yield f"device {name} is {here.devices.get(name, 'missing')}, measured on {full_name}"
+    if here.cpus < there.cpus:
+        yield f"{here.cpus} CPUs may be used, measured with {there.cpus}"
+    if here.quota != there.quota:
+        yield f"the CPU quota is {_limit(here.quota)}, measured with {_limit(there.quota)}"
+    if document.verdict.kind == "unconfirmed":
+        yield "the config was not confirmed against OpenVINO's own best answer"
+
+
+def _lost(document: Document, effective: Mapping[str, object]) -> Iterator[str]:
+    """Settings that the runtime took otherwise than when the config was measured."""
+    for name in ("INFERENCE_PRECISION_HINT", "NUM_STREAMS", "EXECUTION_DEVICES", "OPTIMAL_NUMBER_OF_INFER_REQUESTS"):
+        then, now = document.effective.get(name), effective.get(name)
+        if then is not None and now != then:
+            yield f"{name} is {now}, measured with {then}"
+
+
+@contextlib.contextmanager
+def _served(compiled: Compiled, config: Config) -> Iterator[tuple[Any, Any]]:
+    if config.api == "sync":
+        yield None, compiled.model.create_infer_request()
+        return
+    queue = compiled.queue()
+    with contextlib.ExitStack() as leaving:
+        leaving.push(lambda kind, *_: _wait(queue, quietly=kind is not None))
+        yield queue, None
+
+
+def _wait(queue: Any, *, quietly: bool) -> None:
+    """Waits for all requests; ``quietly`` when an error is on its way out, which one of theirs must not replace."""
+    with contextlib.suppress(Exception) if quietly else contextlib.nullcontext():
+        queue.wait_all()
+
+
+def _limit(quota: float | None) -> str:
+    return "none" if quota is None else f"{quota:g} CPUs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What to try out: a document on a model."""
+
+    path: str
+    model: str | None
+    strict: bool
+    plugins: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """What came of it.
+
+    Attributes:
+        config: The config that was applied.
+        effective: The settings as read back.
+        warnings: What differs from where it was measured.
+        inference_ms: The time of one inference, the first one.
+    """
+
+    config: Config
+    effective: Mapping[str, object]
+    warnings: tuple[str, ...]
+    inference_ms: float
+
+
+def rehearse(rehearsal: Rehearsal) -> Rehearsed:
+    """Applies a document and runs one inference. Runs inside a child: not every compiled model can be taken apart.
+
+    Raises:
+        OvtuneError: as :func:`apply`.
+    """
+    with apply(rehearsal.path, rehearsal.model, strict=rehearsal.strict, plugins=rehearsal.plugins) as deployment:
+        compiled = Compiled(deployment.compiled_model, deployment.config)
+        engine = engine_for(compiled, deployment.config, seed=0)
+        return Rehearsed(
+            config=deployment.config,
+            effective=deployment.effective,
+            warnings=deployment.warnings,
+            inference_ms=first_inference_ms(engine, SystemClock(), group=deployment.config.auto_batch_size),
+        )

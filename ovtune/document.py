@@ -1,0 +1,366 @@
+"""The config document: one JSON file with the recommended config, what was measured, and how sure that is.
+
+Reading checks the form and nothing else: a document is data, and whether it holds on a host is seen when it is applied.
+"""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ovtune.config import Config
+from ovtune.errors import DocumentError, StorageError
+
+FORMAT = "ovtune-config"
+VERSION = 1
+_WRITING = ("_DIR", "_PATH", "_FILE")
+"""How the names of properties end that make the runtime read or write files."""
+_MOST_BYTES = 32_000_000
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Natural = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Scalar = bool | int | Finite | str
+_LOAD_FIELDS: Mapping[str, frozenset[str]] = {
+    "closed": frozenset(),
+    "interval": frozenset({"interval_s"}),
+    "poisson": frozenset({"rate_per_s"}),
+    "streams": frozenset({"cameras", "frames_per_s"}),
+}
+Metric = Literal["p50", "p90", "p95", "p99", "p99.9", "mean"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ModelPart(_Part):
+    """Which model was measured."""
+
+    name: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    path: str
+
+
+class ConfigPart(_Part):
+    """The config that a deployment applies."""
+
+    device: Annotated[str, Field(min_length=1, max_length=1000)]
+    properties: dict[str, Scalar | dict[str, dict[str, Scalar]]]
+    nireq: Count
+    batch_size: Count
+    precision: str
+    shapes: dict[str, list[Annotated[int, Field(ge=0)]]]
+    api: Literal["async", "sync"]
+
+
+class LoadPart(_Part):
+    """The load under which it was measured."""
+
+    kind: Literal["closed", "interval", "poisson", "streams"]
+    interval_s: Positive | None = None
+    rate_per_s: Positive | None = None
+    cameras: Count | None = None
+    frames_per_s: Positive | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        for name in (f for f in type(self).model_fields if f != "kind"):
+            belongs = name in _LOAD_FIELDS[self.kind]
+            if belongs != (getattr(self, name) is not None):
+                raise ValueError(
+                    f"{name} {'is missing from' if belongs else 'is no part of'} a load of kind {self.kind}"
+                )
+        return self
+
+
+class GoalPart(_Part):
+    """What was looked for."""
+
+    latency: Metric
+    prefer: Literal["throughput", "latency", "balanced", "efficiency"]
+    max_latency_ms: Positive | None
+    min_throughput_per_s: Positive | None = None
+    max_memory_bytes: Positive | None = None
+    margin: Positive
+
+
+class IntervalPart(_Part):
+    """A value with its 95 % interval."""
+
+    value: Positive
+    low: Positive
+    high: Positive
+
+
+class ThroughputPart(IntervalPart):
+    """Throughput, and the interval that the next block's falls into."""
+
+    next_low: Positive
+    next_high: Positive
+
+
+class UnavailablePart(_Part):
+    """A latency that too few samples tell about."""
+
+    unavailable: str
+
+
+class MeasuredPart(_Part):
+    """The published figures of one config."""
+
+    throughput_per_s: ThroughputPart
+    latency_ms: dict[Metric, IntervalPart | UnavailablePart]
+    blocks: Count
+    samples: Annotated[int, Field(ge=1, le=2**63 - 1)]
+    source: Literal["search", "duel"]
+    occupancy: Positive | None
+    compile_ms: Positive
+    compile_cached: bool
+    first_inference_ms: Positive
+    memory_bytes: Natural
+    cpu_ms_per_inference: Positive
+
+
+class BaselinePart(_Part):
+    """The strongest of OpenVINO's own answers."""
+
+    name: str
+    config: ConfigPart
+    measured: MeasuredPart
+
+
+class RatioPart(_Part):
+    """A ratio config / baseline with its interval; an end that is not bounded is null."""
+
+    value: Positive
+    low: Positive | None
+    high: Positive | None
+
+
+class VerdictPart(_Part):
+    """What may be said of ``rival``, the best of the other configs, against the baseline; the ratios are its."""
+
+    kind: Literal["better", "trade", "equal", "undecided", "infeasible", "unconfirmed"]
+    throughput_ratio: RatioPart | None
+    latency_ratio: RatioPart | None
+    rival: ConfigPart | None = None
+    text: str
+
+
+class OutputsPart(_Part):
+    """How far the outputs are from the reference's."""
+
+    reference: str
+    max_abs: Positive
+    max_rel: Positive
+    cosine: Finite
+    top1: Positive | None
+
+
+class FrontPart(_Part):
+    """Another point of the front."""
+
+    config: ConfigPart
+    measured: MeasuredPart
+    outputs: OutputsPart | None = None
+
+
+class CaveatPart(_Part):
+    """A doubt about the result."""
+
+    kind: str
+    text: str
+
+
+class EnvironmentPart(_Part):
+    """Where it was measured."""
+
+    openvino: str
+    devices: dict[str, str]
+    cpu: str
+    cpus: Count
+    quota: Positive | None
+    memory_bytes: Natural
+    system: str
+    cpu_set: str | None = None
+
+
+class StudyPart(_Part):
+    """The study that it comes from."""
+
+    name: str
+    trial: Natural
+    created: str
+
+
+class Document(_Part):
+    """The whole document."""
+
+    format: Literal["ovtune-config"]
+    version: Annotated[int, Field(ge=VERSION, le=VERSION)]
+    model: ModelPart
+    config: ConfigPart
+    effective: dict[str, Any]
+    load: LoadPart
+    goal: GoalPart
+    measured: MeasuredPart
+    baseline: BaselinePart
+    verdict: VerdictPart
+    outputs: OutputsPart | None
+    front: list[FrontPart]
+    caveats: list[CaveatPart]
+    environment: EnvironmentPart
+    study: StudyPart
+
+    def to_config(self) -> Config:
+        """The config that a deployment applies."""
+        return config_of(self.config)
+
+
+def config_of(part: ConfigPart) -> Config:
+    """The config that a part of a document describes.
+
+    Raises:
+        DocumentError: its parts do not fit together.
+    """
+    names = {
+        *part.properties,
+        *(n for v in part.properties.values() if isinstance(v, dict) for i in v.values() for n in i),
+    }
+    writing = sorted(name for name in names if name.endswith(_WRITING))
+    if writing:
+        raise DocumentError(f"config of the document sets {', '.join(writing)}, which touches files: remove it")
+    try:
+        return Config(
+            device=part.device,
+            properties=part.properties,
+            nireq=part.nireq,
+            batch_size=part.batch_size,
+            precision=part.precision,
+            shapes={name: tuple(shape) for name, shape in part.shapes.items()},
+            api=part.api,
+        )
+    except ValueError as error:
+        raise DocumentError(f"config of the document does not fit together ({error}): search again") from error
+
+
+def part_of(config: Config) -> ConfigPart:
+    """A config as a part of a document."""
+    return ConfigPart(
+        device=config.device,
+        properties={
+            name: {device: dict(inner) for device, inner in value.items()} if isinstance(value, Mapping) else value
+            for name, value in config.properties.items()
+        },
+        nireq=config.nireq,
+        batch_size=config.batch_size,
+        precision=config.precision,
+        shapes={name: list(shape) for name, shape in config.shapes.items()},
+        api=config.api,
+    )
+
+
+def read(path: str | Path) -> Document:
+    """The document at ``path``.
+
+    Raises:
+        DocumentError: it cannot be read, is no JSON, is of a newer version, or has a field that does not belong there.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise DocumentError(f"config {path} cannot be read ({error.strerror}): check the path") from error
+    if len(data) > _MOST_BYTES:
+        raise DocumentError(f"config {path} is larger than {_MOST_BYTES} bytes: it is not one that ovtune wrote")
+    return parse(data, name=str(path))
+
+
+def parse(data: bytes | str, *, name: str) -> Document:
+    """The document in ``data``; ``name`` is what errors call it.
+
+    Raises:
+        DocumentError: see :func:`read`.
+    """
+    try:
+        tree = json.loads(data, object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"config {name} is no proper JSON ({error}): give a file that ovtune wrote") from error
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise DocumentError(f"config {name} is not an {FORMAT} document: give a best.json that ovtune wrote")
+    version = tree.get("version")
+    if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
+        raise DocumentError(f"config {name} is of version {version}, this ovtune reads {VERSION}: upgrade ovtune")
+    try:
+        document = Document.model_validate_json(data)
+    except ValidationError as error:
+        raise DocumentError(f"config {name}: {_complaint(error, tree)}: give a file that ovtune wrote") from error
+    for part in (document.config, document.baseline.config, *(point.config for point in document.front)):
+        config_of(part)
+    return document
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
+        twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
+        raise ValueError(f"{twice} stands there twice")
+    return tree
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text} is no number that it could hold")
+    return value
+
+
+def _complaint(error: ValidationError, tree: Any) -> str:
+    """The first field that is wrong, and how; of a field of several types pydantic names each one that it is not."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where: list[str] = []
+    for step in first["loc"]:
+        known = step in tree if isinstance(tree, dict) else isinstance(tree, list) and isinstance(step, int)
+        if not known and first["type"] != "missing":
+            return f"{'.'.join(where)}: its value has the wrong type"
+        where.append(str(step))
+        tree = tree[step] if known else None
+    return f"{'.'.join(where) or 'the document'}: {first['msg']}"
+
+
+def text_of(document: Document) -> str:
+    """The document as JSON text."""
+    return document.model_dump_json(indent=2) + "\n"
+
+
+def write(path: Path, text: str | bytes) -> None:
+    """Writes a file under a temporary name and renames it, so that nobody ever reads half of it.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}-")
+        partial = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(text.encode() if isinstance(text, str) else text)
+            partial.chmod(0o644)
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written ({error.strerror}): check the folder's permissions") from error
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the document."""
+    return Document.model_json_schema()

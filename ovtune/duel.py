@@ -1,0 +1,141 @@
+"""The winner of a search against the strongest baseline: fresh pairs of blocks, and what they allow to say.
+
+Looking at the data while it comes in and stopping when it pleases makes equal things look different. So the looks
+are set beforehand, and the error is shared out over them (Bonferroni): each look's interval is made at
+``ALPHA / looks``, and all of them hold together with probability 1 - ``ALPHA``.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+import numpy as np
+
+from ovtune import stats
+from ovtune.goal import Goal, Prefer
+from ovtune.measurement import Block, LatencyMetric, count_of, share_of
+
+ALPHA = 0.05
+LEAST_PAIRS = 8
+"""A signed-rank interval has bounds from here on, at the level that three looks or fewer leave."""
+MOST_PAIRS = 60
+_LOOKS = 3
+
+Standing = Literal["better", "trade", "equal", "worse", "undecided"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """A ratio candidate / baseline with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Where a duel stands.
+
+    Attributes:
+        standing: What may be said: ``equal`` (every ratio lies within the margin), ``better`` (the objective is
+            shown to gain, and nothing else loses more than the margin), ``trade`` (the objective is shown to gain,
+            and something else is shown to lose, or at the last look may still lose more than the margin), ``worse``
+            (the objective is shown to lose), ``undecided``.
+        pairs: The pairs that it rests on.
+        metric: The latency that was compared.
+        throughput: The ratio of the throughputs.
+        latency: The ratio of the latencies.
+        more_pairs: How many pairs would about decide it, or None where it is decided or nothing can be said.
+    """
+
+    standing: Standing
+    pairs: int
+    metric: LatencyMetric
+    throughput: Ratio
+    latency: Ratio
+    more_pairs: int | None
+
+
+def looks(cap: int) -> tuple[int, ...]:
+    """The numbers of pairs at which a duel of at most ``cap`` pairs is looked at: a third, two thirds, all."""
+    cap = min(cap, MOST_PAIRS)
+    steps = {max(LEAST_PAIRS, math.ceil(cap * k / _LOOKS)) for k in range(1, _LOOKS + 1)}
+    return tuple(sorted(step for step in steps if step <= cap)) or (cap,)
+
+
+def order(pair: int) -> tuple[Literal["candidate", "baseline"], Literal["candidate", "baseline"]]:
+    """Which side goes first in a pair: A B, B A, A B, ... so that a drift of the host falls on both alike."""
+    return ("candidate", "baseline") if pair % 2 == 0 else ("baseline", "candidate")
+
+
+def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, planned: tuple[int, ...]) -> Score:
+    """What ``pairs`` of (candidate, baseline) blocks say about ``prefer``, at one of the ``planned`` looks.
+
+    The latency is compared pair by pair, as the quantile of what each block has: the goal's where every block has a
+    sample above it, else p50. The values that are published come from pooled samples.
+    """
+    metric = _compared(pairs, goal.latency)
+    throughput = np.array([math.log(a.throughput_per_s / b.throughput_per_s) for a, b in pairs])
+    latency = np.array([math.log(a.latency_ms(metric) / b.latency_ms(metric)) for a, b in pairs])
+    cpu = np.array([math.log(max(a.cpu_ms_per_inference, 1e-9) / max(b.cpu_ms_per_inference, 1e-9)) for a, b in pairs])
+    gain = _gain(prefer, throughput, latency, cpu)
+    alpha = ALPHA / len(planned)
+    gain_low, gain_high = stats.signed_rank_interval(gain, alpha=alpha)
+    throughput_low, throughput_high = stats.signed_rank_interval(throughput, alpha=alpha)
+    latency_low, latency_high = stats.signed_rank_interval(latency, alpha=alpha)
+    worse, better = math.log(1 - goal.margin), math.log(1 + goal.margin)
+
+    standing: Standing = "undecided"
+    if min(throughput_low, latency_low, gain_low) > worse and max(throughput_high, latency_high, gain_high) < better:
+        standing = "equal"
+    elif gain_low > 0 and throughput_low > worse and latency_high < better:
+        standing = "better"
+    elif gain_low > 0 and (throughput_high < 0 or latency_low > 0 or len(pairs) >= planned[-1]):
+        standing = "trade"
+    elif gain_high < 0:
+        standing = "worse"
+    return Score(
+        standing=standing,
+        pairs=len(pairs),
+        metric=metric,
+        throughput=_ratio(throughput, throughput_low, throughput_high),
+        latency=_ratio(latency, latency_low, latency_high),
+        more_pairs=_more_pairs((gain, throughput, latency), goal.margin) if standing == "undecided" else None,
+    )
+
+
+def _compared(pairs: Sequence[tuple[Block, Block]], wanted: LatencyMetric) -> LatencyMetric:
+    fewest = min((count_of(block.latencies, wanted) for pair in pairs for block in pair), default=0)
+    return wanted if fewest * (1 - share_of(wanted)) >= 1 - 1e-9 else "p50"
+
+
+def _gain(prefer: Prefer, throughput: stats.Array, latency: stats.Array, cpu: stats.Array) -> stats.Array:
+    match prefer:
+        case "throughput":
+            return throughput
+        case "latency":
+            return -latency
+        case "balanced":
+            return throughput - latency
+        case "efficiency":
+            return -cpu
+        case _:
+            assert_never(prefer)
+
+
+def _ratio(logs: stats.Array, low: float, high: float) -> Ratio:
+    return Ratio(value=math.exp(stats.location(logs)), low=math.exp(low), high=math.exp(high))
+
+
+def _more_pairs(compared: Sequence[stats.Array], margin: float) -> int:
+    """The pairs after which intervals as wide as today's differences make them lie clear of 0 or inside the margin.
+
+    From the width of a normal interval, 2.4 deviations / sqrt(pairs), at the level of a look; the widest one counts.
+    """
+    total = 0
+    for logs in compared:
+        distance = max(abs(stats.location(logs)), margin - abs(stats.location(logs)))
+        total = max(total, math.ceil((2.4 * stats.scale(logs) / distance) ** 2))
+    return max(total - len(compared[0]), LEAST_PAIRS)

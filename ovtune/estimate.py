@@ -1,0 +1,165 @@
+"""From the blocks of a study to what each config does, and how sure that is."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ovtune import stats
+from ovtune.config import Config
+from ovtune.measurement import (
+    LATENCY_METRICS,
+    Block,
+    Latencies,
+    LatencyMetric,
+    Summary,
+    count_of,
+    least_samples,
+    pooled,
+)
+
+_PRIOR = {"throughput": 0.04, "latency": 0.06}
+"""Standard deviation between blocks of one config, on a logarithm, seen on shared 2-core virtual machines."""
+_PRIOR_WEIGHT = 6.0
+_Z = 1.96
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """A positive value with its relative standard error, the part between blocks included."""
+
+    value: float
+    error: float
+
+    @property
+    def low(self) -> float:
+        """The lower end of the 95 % interval."""
+        return self.value * math.exp(-_Z * self.error)
+
+    @property
+    def high(self) -> float:
+        """The upper end of the 95 % interval."""
+        return self.value * math.exp(_Z * self.error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unavailable:
+    """A latency that too few samples tell about: how many there are, and how many it needs."""
+
+    samples: int
+    needed: int
+
+    @property
+    def text(self) -> str:
+        """The reason, as it is shown and written."""
+        return f"{self.samples} of {self.needed} samples"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """The standard deviation between the blocks of one config, on a logarithm."""
+
+    throughput: float = _PRIOR["throughput"]
+    latency: float = _PRIOR["latency"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What one config does, over all its blocks.
+
+    Attributes:
+        config: The config.
+        blocks: How many blocks tell it.
+        samples: How many latencies they hold.
+        throughput_per_s: Inferences per second.
+        latency_ms: Each latency metric, where there are enough samples.
+        cpu_ms_per_inference: CPU time per inference.
+        memory_bytes: The most memory over an idle process.
+        sustained: Whether the load was sustained in most blocks.
+    """
+
+    config: Config
+    blocks: int
+    samples: int
+    throughput_per_s: Quantity
+    latency_ms: Mapping[LatencyMetric, Quantity | Unavailable]
+    cpu_ms_per_inference: float
+    memory_bytes: int
+    sustained: bool
+
+
+def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimate:
+    """The estimate of ``config`` from at least one of its blocks.
+
+    Throughput is the robust location of the blocks' logarithms. A percentile is that of the pooled samples, or of
+    the summaries that tell it; p50 and the mean take as few as one. The error joins the part between blocks,
+    ``spread``, and the part within; of summaries there is only the first, which repeats have shown with the second
+    in it.
+    """
+    parts = [block.latencies for block in blocks]
+    count = sum(count_of(part) for part in parts)
+    # Items of one batch finish together, whoever joined them: they count as one sample.
+    per_item = count == sum(b.items for b in blocks)
+    joined = config.auto_batch_size * (config.batch_size if per_item else 1)
+    n = len(blocks)
+    closed = any(b.occupancy is not None for b in blocks)
+    within = _within(parts, spread)
+
+    def latency(metric: LatencyMetric) -> Quantity | Unavailable:
+        needed = 1 if metric in {"p50", "mean"} else least_samples(metric)
+        telling = sum(count_of(part, metric) for part in parts)
+        independent = max(telling // joined, min(telling, 1))
+        if independent < needed:
+            return Unavailable(samples=independent, needed=needed)
+        error = math.hypot(spread.latency, within) / math.sqrt(n)
+        return Quantity(value=pooled(parts, metric), error=error)
+
+    return Estimate(
+        config=config,
+        blocks=n,
+        samples=count,
+        throughput_per_s=Quantity(
+            value=math.exp(stats.location(np.log([b.throughput_per_s for b in blocks]))),
+            error=math.hypot(spread.throughput, within if closed else 0.0) / math.sqrt(n),
+        ),
+        latency_ms={metric: latency(metric) for metric in LATENCY_METRICS},
+        cpu_ms_per_inference=math.exp(stats.location(np.log([max(b.cpu_ms_per_inference, 1e-9) for b in blocks]))),
+        memory_bytes=max(b.memory_bytes for b in blocks),
+        sustained=sum(any(c.kind == "not_sustained" for c in b.caveats) for b in blocks) * 2 <= n,
+    )
+
+
+def _within(parts: Sequence[Latencies], spread: Spread) -> float:
+    """The relative error within a block, as its samples show it on average; 0 where there are only summaries."""
+    samples = [part for part in parts if not isinstance(part, Summary)]
+    if not samples:
+        return 0.0
+    seen = [stats.batch_means_error(part) / float(np.mean(part)) for part in samples]
+    return float(np.mean(seen)) if math.isfinite(sum(seen)) else spread.latency
+
+
+def spread_of(groups: Iterable[Sequence[Block]]) -> Spread:
+    """The spread between blocks that the repeats in ``groups`` (one per config) show, leaning on a prior.
+
+    The median of all differences within a config, pooled over the configs that were visited again.
+    """
+    repeated = [group for group in groups if len(group) > 1]
+    return Spread(
+        throughput=_pooled([np.log([b.throughput_per_s for b in g]) for g in repeated], _PRIOR["throughput"]),
+        latency=_pooled([np.log([b.latency_ms("p50") for b in g]) for g in repeated], _PRIOR["latency"]),
+    )
+
+
+def _pooled(groups: list[stats.Array], prior: float) -> float:
+    """The pooled deviation, joined with the prior by weight.
+
+    From differences, not from deviations from a centre, which few values pull towards themselves: the difference of
+    two of them, divided by the root of 2, spreads as one of them does, however few there are.
+    """
+    if not groups:
+        return prior
+    differences = np.concatenate([np.abs(g[:, None] - g)[np.triu_indices(len(g), 1)] for g in groups])
+    freedom = sum(len(g) - 1 for g in groups)
+    seen = 1.4826 * float(np.median(differences)) / math.sqrt(2)
+    return math.sqrt((_PRIOR_WEIGHT * prior**2 + freedom * seen**2) / (_PRIOR_WEIGHT + freedom))

@@ -1,0 +1,125 @@
+"""What the user wants: the two objectives, the limits, and which point of the front is preferred."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from ovtune.errors import UsageError
+from ovtune.estimate import Estimate, Quantity
+from ovtune.measurement import LatencyMetric
+
+Prefer = Literal["throughput", "latency", "balanced", "efficiency"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What counts as good.
+
+    Attributes:
+        latency: The latency objective.
+        against: What the latency is weighed against on the front: throughput in a closed loop; in an open one,
+            where the load is given, the CPU time per inference.
+        prefer: Which point of the front is recommended.
+        max_latency_ms: The most that the latency objective may be.
+        min_throughput_per_s: The fewest inferences per second.
+        max_memory_bytes: The most memory over an idle process.
+        margin: The relative difference that counts as one.
+
+    Raises:
+        UsageError: a limit is not above zero, or the margin is not between 0 and 1.
+    """
+
+    latency: LatencyMetric = "p95"
+    against: Literal["throughput", "efficiency"] = "throughput"
+    prefer: Prefer = "balanced"
+    max_latency_ms: float | None = None
+    min_throughput_per_s: float | None = None
+    max_memory_bytes: float | None = None
+    margin: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name in ("max_latency_ms", "min_throughput_per_s", "max_memory_bytes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"{name} is {value:g}: a limit must be above zero")
+        if not 0 < self.margin < 1:
+            raise UsageError(f"margin is {self.margin:g}: it must lie between 0 and 1, such as 2%")
+
+
+def breaches(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> tuple[str, ...]:
+    """The limits that an estimate breaks, in words; ``metric`` stands in for an objective not yet available."""
+    found = []
+    latency = _latency(estimate, metric)
+    if goal.max_latency_ms is not None and latency > goal.max_latency_ms:
+        found.append(f"{metric} latency {latency:.4g} ms is above {goal.max_latency_ms:.4g} ms")
+    if goal.min_throughput_per_s is not None and estimate.throughput_per_s.value < goal.min_throughput_per_s:
+        found.append(f"throughput {estimate.throughput_per_s.value:.4g}/s is below {goal.min_throughput_per_s:.4g}/s")
+    if goal.max_memory_bytes is not None and estimate.memory_bytes > goal.max_memory_bytes:
+        found.append(f"memory {estimate.memory_bytes / 1e6:.4g} MB is above {goal.max_memory_bytes / 1e6:.4g} MB")
+    if not estimate.sustained:
+        found.append("the load is not sustained")
+    return tuple(found)
+
+
+def common_metric(estimates: Iterable[Estimate], wanted: LatencyMetric) -> LatencyMetric:
+    """The latency by which all ``estimates`` can be compared: the ``wanted`` one, or p50 while one lacks it."""
+    return wanted if all(isinstance(e.latency_ms[wanted], Quantity) for e in estimates) else "p50"
+
+
+def front(
+    estimates: Iterable[Estimate], metric: LatencyMetric, against: Literal["throughput", "efficiency"]
+) -> list[Estimate]:
+    """The estimates that no other one beats in latency and in what it is weighed against; the least latency last."""
+    kept: list[Estimate] = []
+    best = math.inf
+    for estimate in sorted(estimates, key=lambda e: (-merit(e, against, metric), _latency(e, metric))):
+        if _latency(estimate, metric) < best:
+            best = _latency(estimate, metric)
+            kept.append(estimate)
+    return kept
+
+
+def merit(estimate: Estimate, prefer: Prefer, metric: LatencyMetric) -> float:
+    """How good an estimate is for ``prefer``, as a logarithm: differences of merit are relative differences.
+
+    ``balanced`` is Kleinrock's power, throughput / latency (ICC 1979), which does not depend on the front's ends.
+    """
+    throughput = math.log(estimate.throughput_per_s.value)
+    match prefer:
+        case "throughput":
+            return throughput
+        case "latency":
+            return -math.log(_latency(estimate, metric))
+        case "balanced":
+            return throughput - math.log(_latency(estimate, metric))
+        case "efficiency":
+            return -math.log(max(estimate.cpu_ms_per_inference, 1e-9))
+        case _:
+            assert_never(prefer)
+
+
+def ranked(estimates: Iterable[Estimate], goal: Goal, metric: LatencyMetric) -> list[Estimate]:
+    """The estimates, best for the goal first; those that break a limit come last, the nearest to it first."""
+
+    def order(estimate: Estimate) -> tuple[float, float]:
+        return _distance(estimate, goal, metric), -merit(estimate, goal.prefer, metric)
+
+    return sorted(estimates, key=order)
+
+
+def _distance(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> float:
+    """How far outside the limits, as the sum of the logarithms of what is missing; 0 inside."""
+    missing = 0.0
+    if goal.max_latency_ms is not None:
+        missing += max(0.0, math.log(_latency(estimate, metric) / goal.max_latency_ms))
+    if goal.min_throughput_per_s is not None:
+        missing += max(0.0, math.log(goal.min_throughput_per_s / estimate.throughput_per_s.value))
+    if goal.max_memory_bytes is not None:
+        missing += max(0.0, math.log(max(estimate.memory_bytes, 1) / goal.max_memory_bytes))
+    return missing + (0.0 if estimate.sustained else 1.0)
+
+
+def _latency(estimate: Estimate, metric: LatencyMetric) -> float:
+    quantity = estimate.latency_ms[metric]
+    return quantity.value if isinstance(quantity, Quantity) else math.inf

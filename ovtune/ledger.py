@@ -1,0 +1,97 @@
+"""Visits of a running search: asked of the evaluator, committed one by one, and told to whoever watches."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ovtune.config import Config
+from ovtune.evaluator import Evaluator, Outcome
+from ovtune.goal import Goal
+from ovtune.measurement import Plan
+from ovtune.store import Store
+from ovtune.study import Phase, Sides, Study, Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitStarted:
+    """A config is about to be measured: the ``number``-th of ``total`` in its phase, counted from 1."""
+
+    phase: Phase
+    number: int
+    total: int
+    config: Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitEnded:
+    """What came of it, and the study as it now stands."""
+
+    started: VisitStarted
+    outcome: Outcome
+    study: Study
+
+
+Event = VisitStarted | VisitEnded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What a running search tells and asks its surroundings.
+
+    Attributes:
+        emit: Told of every event.
+        stopping: Whether the user asked to stop; looked at between two visits.
+        clock: Seconds that only move forward.
+    """
+
+    emit: Callable[[Event], None] = lambda _: None
+    stopping: Callable[[], bool] = lambda: False
+    clock: Callable[[], float] = time.monotonic
+
+
+class Ledger:
+    """A study in a store, and the only way to add to it.
+
+    Args:
+        store: Where the study is.
+        name: Its name.
+        evaluator: What measures.
+        watch: Who is told.
+    """
+
+    def __init__(self, store: Store, name: str, evaluator: Evaluator, watch: Watch) -> None:
+        self.study = store.load(name)
+        self.watch = watch
+        self._store = store
+        self._evaluator = evaluator
+
+    def visit(
+        self, started: VisitStarted, *, plan: Plan, trial: int | None = None, confirmation: int = 0, round_: int = 0
+    ) -> Outcome:
+        """One visit, committed before anything else is done."""
+        self.watch.emit(started)
+        outcome = self._evaluator.evaluate(started.config, plan)
+        visit = Visit(
+            number=len(self.study.visits),
+            phase=started.phase,
+            trial=trial,
+            confirmation=confirmation,
+            round=round_,
+            config=started.config,
+            outcome=outcome,
+        )
+        self._store.record(self.study.name, visit)
+        count = self.study.trials if trial is None else max(self.study.trials, trial + 1)
+        self.study = replace(self.study, visits=(*self.study.visits, visit), trials=count)
+        self.watch.emit(VisitEnded(started=started, outcome=outcome, study=self.study))
+        return outcome
+
+    def plan_duel(self, confirmation: int, sides: Sides) -> None:
+        """Commits who meets in a duel and when it is looked at."""
+        self._store.plan_duel(self.study.name, confirmation, sides)
+        self.study = replace(self.study, duels={**self.study.duels, confirmation: sides})
+
+    def note(self, goal: Goal, stopped: str) -> None:
+        """Commits the goal, and why the search ended; "" while it runs."""
+        self._store.note(self.study.name, goal=goal, stopped=stopped)
+        self.study = replace(self.study, goal=goal, stopped=stopped)

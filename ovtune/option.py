@@ -1,0 +1,93 @@
+"""What the options of the commands are, and how their texts are read."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ovtune import unit
+from ovtune.errors import UsageError
+
+Studies = Annotated[Path, typer.Option("--studies", metavar="DIR", help="The folder of studies.")]
+Storage = Annotated[
+    str | None, typer.Option("--storage", metavar="URL", help="The database's SQLAlchemy URL, instead of a file there.")
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", metavar="NAME=LIBRARY", help="Register a plugin under a name (also OVTUNE_PLUGINS)."),
+]
+Model = Annotated[str | None, typer.Argument(help="A model, or demo:mobilenet, demo:mlp, demo:encoder.")]
+Load = Annotated[
+    str | None,
+    typer.Option("--load", help="closed (default), interval:30ms, constant:33/s, poisson:200/s or streams:4x30/s."),
+]
+Device = Annotated[list[str] | None, typer.Option("--device", help="Take exactly this device string (repeatable).")]
+Configs = Annotated[
+    int | None, typer.Option("--configs", min=1, help="How many configs, spread over the space. Default: all.")
+]
+FocusRounds = Annotated[
+    int, typer.Option("--focus-rounds", min=0, help="How often these, and OpenVINO's own answers, are visited.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seeds what is chosen and in which order.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another ovtune measures on this host.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+PreferOption = Literal["throughput", "latency", "balanced", "efficiency"]
+LatencyOption = Literal["p50", "p90", "p95", "p99", "p99.9", "mean"]
+MaxLatency = Annotated[
+    str | None, typer.Option("--max-latency", metavar="TIME", help="Limit of the latency, such as 20ms.")
+]
+MinThroughput = Annotated[
+    str | None, typer.Option("--min-throughput", metavar="RATE", help="Limit of the throughput, such as 300/s.")
+]
+MaxMemory = Annotated[
+    str | None, typer.Option("--max-memory", metavar="SIZE", help="Limit of the memory over an idle process, as 500MB.")
+]
+PreferChoice = Annotated[
+    PreferOption | None, typer.Option("--prefer", help="Which point of the front to recommend.", show_default=False)
+]
+
+
+def check_text(arguments: list[str]) -> None:
+    """Checks that the arguments are text: requests, documents and databases hold nothing else.
+
+    Raises:
+        UsageError: one is not, such as a file's name in another encoding.
+    """
+    for argument in arguments:
+        if argument != argument.encode(errors="replace").decode():
+            raise UsageError(f"argument {argument!a} is no UTF-8: rename the file")
+
+
+def preferred(limits: dict[str, Any], *, open_loop: bool) -> PreferOption | None:
+    """What limits ask for where nothing else is said: the most throughput, or under a given load the least work."""
+    if open_loop:
+        return "efficiency" if limits else None
+    return "throughput" if "max_latency_ms" in limits else None
+
+
+def limits(max_latency: str | None, min_throughput: str | None, max_memory: str | None) -> dict[str, Any]:
+    """The limits of a goal, those that are given."""
+    found: dict[str, Any] = {}
+    if max_latency is not None:
+        found["max_latency_ms"] = 1000 * unit.duration_s(max_latency)
+    if min_throughput is not None:
+        found["min_throughput_per_s"] = unit.rate_per_s(min_throughput)
+    if max_memory is not None:
+        found["max_memory_bytes"] = unit.size_bytes(max_memory)
+    return found
+
+
+def plugins(given: list[str] | None) -> dict[str, str] | None:
+    """The plugins of the options, or of ``OVTUNE_PLUGINS`` (``NAME=LIBRARY``, with commas between)."""
+    texts = given or [part for part in os.environ.get("OVTUNE_PLUGINS", "").split(",") if part]
+    plugins = {}
+    for text in texts:
+        name, equals, library = text.partition("=")
+        if not (name and equals and library):
+            raise UsageError(
+                f"plugin {text!r} cannot be read: write NAME=LIBRARY, as in CPUX=openvino_intel_cpu_plugin"
+            )
+        plugins[name] = library
+    return plugins or None

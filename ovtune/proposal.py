@@ -1,0 +1,180 @@
+"""What to measure next: a pure function of what is known.
+
+OpenVINO's own answers come first, then what lies next to them, then a space-filling start. From there on, two
+Gaussian processes over the distinct configs, one for each objective, tell where the front is likely to grow.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovtune.config import Config, parameters
+from ovtune.space import Space
+
+Array = NDArray[np.float64]
+_START = 8
+_DRAWS = 64
+_LENGTHS = (0.25, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is known of one config: two objectives as logarithms, both better when larger, and their errors."""
+
+    gain: float
+    speed: float
+    gain_error: float
+    speed_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What a search has come to know.
+
+    Attributes:
+        first: What is to be measured before anything else, in order.
+        readings: By the config's key; configs that share blocks share the reading.
+        closed: The keys that are not to be proposed again: measured, shared, infeasible or failed.
+        infeasible: The keys that could not run.
+    """
+
+    first: tuple[Config, ...]
+    readings: Mapping[str, Reading]
+    closed: frozenset[str]
+    infeasible: frozenset[str]
+
+
+def propose(space: Space, history: History, *, seed: int) -> Config | None:
+    """The next config to measure, or None where every one has been."""
+    for config in history.first:
+        if config.key not in history.closed:
+            return config
+    keys = [config.key for config in space.configs]
+    free = np.array([key not in history.closed for key in keys])
+    if not free.any():
+        return None
+    points = features(space.configs)
+    known = np.array([i for i, key in enumerate(keys) if key in history.readings], dtype=int)
+    seen = np.array([i for i, key in enumerate(keys) if key in history.closed], dtype=int)
+    if len(seen) < len(history.first) + _START or len(known) < 3:
+        return space.configs[_farthest(points, seen, free, seed)]
+    readings = [history.readings[keys[i]] for i in known]
+    score = _expected_gain(points, known, readings, np.random.default_rng([seed, len(seen)]))
+    blocked = np.array([i for i, key in enumerate(keys) if key in history.infeasible], dtype=int)
+    score *= _hope(space.configs, points, known, blocked)
+    score[~free] = -math.inf
+    return space.configs[int(np.argmax(score))]
+
+
+def features(configs: Sequence[Config]) -> Array:
+    """Each config as a point: numbers as logarithms between 0 and 1, the others as one coordinate per value."""
+    flat = [parameters(config) for config in configs]
+    columns: list[Array] = []
+    for name in dict.fromkeys(key for one in flat for key in one):
+        values = [one.get(name) for one in flat]
+        numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool) and v >= 0]
+        distinct = sorted({str(v) for v in values})
+        if len(distinct) < 2:
+            continue
+        if numbers and len(numbers) + sum(v is None for v in values) == len(values):
+            logs = np.array([math.log2(1 + v) if isinstance(v, int | float) else math.nan for v in values])
+            low, high = np.nanmin(logs), np.nanmax(logs)
+            columns.append(np.nan_to_num((logs - low) / max(high - low, 1e-9), nan=-0.5))
+        else:
+            columns += [np.array([0.7 * (str(v) == value) for v in values]) for value in distinct]
+    return np.column_stack(columns) if columns else np.zeros((len(configs), 1))
+
+
+def _farthest(points: Array, seen: NDArray[np.int_], free: NDArray[np.bool_], seed: int) -> int:
+    """A free point about as far as any from all that were seen; the seed picks among nearly equal ones."""
+    order = np.random.default_rng(seed).random(len(points))
+    if len(seen) == 0:
+        return int(np.argmax(np.where(free, order, -1)))
+    distance = np.min(np.linalg.norm(points[:, None] - points[seen][None], axis=2), axis=1)
+    return int(np.argmax(np.where(free, distance * (1 + 0.1 * order), -1)))
+
+
+def _expected_gain(
+    points: Array, known: NDArray[np.int_], readings: Sequence[Reading], generator: np.random.Generator
+) -> Array:
+    """How much each point is expected to add to the front's hypervolume, and to its best product of both objectives."""
+    gain = _Process(points, known, [r.gain for r in readings], [r.gain_error for r in readings])
+    speed = _Process(points, known, [r.speed for r in readings], [r.speed_error for r in readings])
+    draws_gain = gain.mean[:, None] + gain.deviation[:, None] * generator.standard_normal((len(points), _DRAWS))
+    draws_speed = speed.mean[:, None] + speed.deviation[:, None] * generator.standard_normal((len(points), _DRAWS))
+    at = np.column_stack([gain.mean[known], speed.mean[known]])
+    volume = _improvement(at, draws_gain, draws_speed).mean(axis=1)
+    best = float(np.max(at.sum(axis=1)))
+    power = np.maximum(draws_gain + draws_speed - best, 0).mean(axis=1)
+    total: Array = volume / max(float(volume.max()), 1e-12) + power / max(float(power.max()), 1e-12)
+    return total
+
+
+def _improvement(front: Array, gain: Array, speed: Array) -> Array:
+    """The area that each draw (gain, speed) adds above the staircase of ``front``, from its worst corner on."""
+    low = front.min(axis=0) - 0.1
+    steps = front[np.argsort(-front[:, 0])]
+    steps = steps[np.maximum.accumulate(steps[:, 1]) == steps[:, 1]]
+    edges = np.concatenate([[math.inf], steps[:, 0], [low[0]]])
+    floors = np.concatenate([[low[1]], steps[:, 1]])
+    area = np.zeros_like(gain)
+    for right, left, floor in zip(edges[:-1], edges[1:], floors, strict=True):
+        area += np.maximum(np.minimum(gain, right) - left, 0) * np.maximum(speed - floor, 0)
+    return area
+
+
+def _hope(configs: Sequence[Config], points: Array, known: NDArray[np.int_], blocked: NDArray[np.int_]) -> Array:
+    """The chance that a config runs: by how near it lies to configs that did and that did not, and by its worst value.
+
+    What a device refuses is most often one value of one parameter, whatever the others are.
+    """
+    if len(blocked) == 0:
+        return np.ones(len(points))
+    ran, failed = (
+        np.exp(-8 * np.linalg.norm(points[:, None] - points[some][None], axis=2) ** 2).sum(axis=1)
+        for some in (known, blocked)
+    )
+    flat = [parameters(config).items() for config in configs]
+    good, bad = (Counter(item for i in some for item in flat[i]) for some in (known, blocked))
+    worst = np.array([min((good[item] + 1) / (good[item] + bad[item] + 1) for item in items) for items in flat])
+    chance: Array = worst * (ran + 1) / (ran + failed + 1)
+    return chance
+
+
+class _Process:
+    """A Gaussian process with noise per point, its length and scale chosen by marginal likelihood.
+
+    Matern 5/2 kernel; Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, equations 2.25-2.30.
+    """
+
+    def __init__(
+        self, points: Array, known: NDArray[np.int_], values: Sequence[float], errors: Sequence[float]
+    ) -> None:
+        target = np.array(values)
+        centre, spread = float(np.mean(target)), max(float(np.std(target)), 0.02)
+        target = (target - centre) / spread
+        noise = (np.array(errors) / spread) ** 2 + 1e-6
+        distance = np.linalg.norm(points[known][:, None] - points[known][None], axis=2)
+        fits = [(self._fit(distance / length, target, noise), length) for length in _LENGTHS]
+        (_, factor, weights), length = max(fits, key=lambda fit: fit[0][0])
+        across = _matern(np.linalg.norm(points[:, None] - points[known][None], axis=2) / length)
+        solved = np.linalg.solve(factor, across.T)
+        self.mean: Array = centre + spread * (across @ weights)
+        self.deviation: Array = spread * np.sqrt(np.maximum(1 - np.sum(solved**2, axis=0), 1e-9))
+
+    @staticmethod
+    def _fit(scaled: Array, target: Array, noise: Array) -> tuple[float, Array, Array]:
+        factor = np.asarray(np.linalg.cholesky(_matern(scaled) + np.diag(noise)), dtype=np.float64)
+        weights: Array = np.linalg.solve(factor.T, np.linalg.solve(factor, target))
+        likelihood = -0.5 * float(target @ weights) - float(np.log(np.diag(factor)).sum())
+        return likelihood, factor, weights
+
+
+def _matern(distance: Array) -> Array:
+    root = math.sqrt(5) * distance
+    value: Array = (1 + root + root**2 / 3) * np.exp(-root)
+    return value

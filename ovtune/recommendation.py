@@ -1,0 +1,123 @@
+"""A study's result as a config document."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from ovtune import document as documents
+from ovtune.config import Config
+from ovtune.document import (
+    BaselinePart,
+    CaveatPart,
+    Document,
+    EnvironmentPart,
+    FrontPart,
+    GoalPart,
+    IntervalPart,
+    LoadPart,
+    MeasuredPart,
+    ModelPart,
+    RatioPart,
+    StudyPart,
+    ThroughputPart,
+    UnavailablePart,
+    VerdictPart,
+)
+from ovtune.duel import Ratio
+from ovtune.estimate import Unavailable
+from ovtune.result import Interval, Measured, Result, measured
+
+
+def document_of(result: Result) -> Document:
+    """The document that deploys a result's recommendation."""
+    study, goal = result.study, result.goal
+    setup = study.setup
+    workload, environment = setup.workload, setup.environment
+    return Document(
+        format="ovtune-config",
+        version=1,
+        model=ModelPart(name=setup.model.name, sha256=setup.model.sha256, path=setup.model.path),
+        config=documents.part_of(result.recommended),
+        effective=dict(result.measured.effective),
+        load=LoadPart(**asdict(workload)),
+        goal=GoalPart(
+            latency=goal.latency,
+            prefer=goal.prefer,
+            max_latency_ms=goal.max_latency_ms,
+            min_throughput_per_s=goal.min_throughput_per_s,
+            max_memory_bytes=goal.max_memory_bytes,
+            margin=goal.margin,
+        ),
+        measured=_measured(result.measured),
+        baseline=BaselinePart(
+            name=result.baseline.name,
+            config=documents.part_of(result.baseline.config),
+            measured=_measured(result.baseline_measured),
+        ),
+        verdict=VerdictPart(
+            kind=result.verdict.kind,
+            throughput_ratio=_ratio(result.verdict.throughput_ratio),
+            latency_ratio=_ratio(result.verdict.latency_ratio),
+            rival=documents.part_of(result.verdict.rival) if result.verdict.rival is not None else None,
+            text=result.verdict.text,
+        ),
+        outputs=None,
+        front=[_point(result, estimate.config) for estimate in result.front],
+        caveats=[CaveatPart(kind=caveat.kind, text=caveat.text) for caveat in result.caveats],
+        environment=EnvironmentPart(
+            openvino=environment.openvino,
+            devices=dict(environment.devices),
+            cpu=environment.cpu,
+            cpus=environment.cpus,
+            quota=environment.quota,
+            memory_bytes=environment.memory_bytes,
+            system=environment.system,
+            cpu_set=environment.cpu_set,
+        ),
+        study=StudyPart(name=study.name, trial=result.trial, created=study.created),
+    )
+
+
+def _point(result: Result, config: Config) -> FrontPart:
+    return FrontPart(config=documents.part_of(config), measured=_measured(measured(result, config)))
+
+
+def _measured(figures: Measured) -> MeasuredPart:
+    throughput = figures.throughput_per_s
+    return MeasuredPart(
+        throughput_per_s=ThroughputPart(
+            value=throughput.value,
+            low=throughput.low,
+            high=throughput.high,
+            next_low=figures.next_low,
+            next_high=figures.next_high,
+        ),
+        latency_ms=_latencies(figures.latency_ms),
+        blocks=figures.blocks,
+        samples=figures.samples,
+        source=figures.source,
+        occupancy=figures.occupancy,
+        compile_ms=figures.compile_ms,
+        compile_cached=figures.compile_cached,
+        first_inference_ms=figures.first_inference_ms,
+        memory_bytes=figures.memory_bytes,
+        cpu_ms_per_inference=figures.cpu_ms_per_inference,
+    )
+
+
+def _latencies(
+    latencies: Mapping[documents.Metric, Interval | Unavailable],
+) -> dict[documents.Metric, IntervalPart | UnavailablePart]:
+    return {
+        metric: UnavailablePart(unavailable=told.text)
+        if isinstance(told, Unavailable)
+        else IntervalPart(value=told.value, low=told.low, high=told.high)
+        for metric, told in latencies.items()
+    }
+
+
+def _ratio(ratio: Ratio | None) -> RatioPart | None:
+    if ratio is None:
+        return None
+    low, high = (end if math.isfinite(end) else None for end in (ratio.low, ratio.high))
+    return RatioPart(value=ratio.value, low=low, high=high)

@@ -1,0 +1,122 @@
+"""The page itself: templates, the data inside of it, and what a browser is allowed to do with it."""
+
+import base64
+import functools
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ovtune.report import figure
+from ovtune.report.palette import LIMIT, ON_BASELINE, ROLES, SERIES
+from ovtune.report.row import Row
+from ovtune.report.view import View
+
+_PACKAGE = Path(__file__).parents[1]
+_PLACES = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
+"""Where a built wheel has the templates, and where a checkout has them."""
+_ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def page(view: View, *, document: str, command: str, python: str) -> str:
+    """The report as one HTML text that fetches nothing."""
+    environment = templates()
+    scripts = _text(environment, "report.js")
+    return environment.get_template("report.html.j2").render(
+        view=view,
+        document=document,
+        command=command,
+        python=python,
+        roles=ROLES,
+        series=SERIES,
+        limit=LIMIT,
+        on_baseline=ON_BASELINE,
+        style=Markup(_text(environment, "report.css")),  # noqa: S704 (a file of ours)
+        script=Markup(scripts),  # noqa: S704 (likewise)
+        policy=policy(scripts, figure.script()),
+        trials=island({row.number: _details(row) for row in view.rows}),
+        figures=packed(json.dumps(_figures(view), ensure_ascii=False, separators=(",", ":"))),
+        plotly=_packed_plotly(),
+    )
+
+
+@functools.cache
+def templates() -> jinja2.Environment:
+    """The environment that the report's templates are rendered in: everything is escaped, nothing may be missing."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader([str(place) for place in _PLACES]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def policy(*scripts: str) -> str:
+    """The content security policy: these scripts and no others run, and nothing is fetched from anywhere."""
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def island(values: object) -> Markup:
+    """``values`` as JSON that can stand inside of a script element whatever texts it holds."""
+    text = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character, escape in _ESCAPED.items():
+        text = text.replace(character, escape)
+    return Markup(text)  # noqa: S704 (escaped for its place)
+
+
+def packed(text: str) -> str:
+    """``text`` compressed and in base64."""
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+@functools.cache
+def _packed_plotly() -> str:
+    return packed(figure.script())
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _text(environment: jinja2.Environment, name: str) -> str:
+    if environment.loader is None:
+        raise jinja2.TemplateNotFound(name)
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _figures(view: View) -> Mapping[str, Any]:
+    return {
+        "front": {chart.metric: figure.front_figure(chart) for chart in view.charts},
+        "notes": {chart.metric: chart.note for chart in view.charts},
+        "duel": figure.duel_figure(view.duel) if view.duel else None,
+    }
+
+
+def _details(row: Row) -> dict[str, object]:
+    """What the page shows of a trial that is selected."""
+    measured = [["throughput", row.throughput.full]] if row.throughput else []
+    measured += [["mean latency" if m == "mean" else f"{m} latency", a.full] for m, a in row.latency.items()]
+    return {
+        "words": row.words,
+        "names": row.names,
+        "state": row.state_text,
+        "shares": row.shares,
+        "reason": row.reason,
+        "caveats": row.caveats,
+        "figures": measured + [[fact.name, fact.text] for fact in row.facts],
+        "settings": [[s.name, s.requested, s.effective, s.differs] for s in row.settings],
+        "json": row.json,
+        "deployable": row.deployable,
+        "file": row.file,
+    }

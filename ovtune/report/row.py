@@ -1,0 +1,246 @@
+"""The trials of a study as rows: what was asked, what came of it, and the settings as asked and as read back."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, assert_never
+
+import numpy as np
+
+from ovtune.caveat import Caveat
+from ovtune.config import Config
+from ovtune.estimate import Estimate
+from ovtune.evaluator import Failed, Infeasible, SameAs
+from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
+from ovtune.report.number import NONE, Amount, amount, megabytes, number
+from ovtune.result import Measured, Result
+from ovtune.study import Visit, blocks_by_config, reason_of
+
+State = Literal["measured", "shared", "infeasible", "failed"]
+_NESTED = "DEVICE_PROPERTIES."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting, as asked and as the runtime read it back; "" where it was not."""
+
+    name: str
+    requested: str
+    effective: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether the runtime took something else than was asked for."""
+        return bool(self.requested and self.effective) and self.requested.lower() != self.effective.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A name and what is to be said under it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One trial.
+
+    Attributes:
+        number: The trial's number.
+        words: Its config in words.
+        names: What else the config is: recommended, or one of OpenVINO's own answers.
+        state: What came of it.
+        shares: The trial whose measurements it shares, or None.
+        throughput: Inferences per second; None where nothing was measured.
+        latency: Each latency metric; empty where nothing was measured.
+        cpu: CPU time per inference; "" where nothing was measured.
+        doubts: The kinds of its caveats, in words.
+        caveats: Its caveats, as sentences.
+        reason: Why it holds no numbers; "" where it does.
+        facts: The other figures.
+        settings: What was asked beside what the runtime made of it.
+        json: A whole document of the config where there is one, else its ``config`` part alone.
+        deployable: Whether that is a whole document.
+        file: The name under which that is saved.
+    """
+
+    number: int
+    words: str
+    names: tuple[str, ...]
+    state: State
+    shares: int | None
+    throughput: Amount | None
+    latency: Mapping[LatencyMetric, Amount]
+    cpu: str
+    doubts: tuple[str, ...]
+    caveats: tuple[str, ...]
+    reason: str
+    facts: tuple[Fact, ...]
+    settings: tuple[Setting, ...]
+    json: str
+    deployable: bool
+    file: str
+
+    @property
+    def state_text(self) -> str:
+        """What came of it, in words."""
+        return self.state if self.shares is None else f"same as trial {self.shares}"
+
+
+def rows_of(result: Result, names: Mapping[str, tuple[str, ...]], documents: Mapping[str, str]) -> tuple[Row, ...]:
+    """All trials of the search in their order.
+
+    Args:
+        result: The result.
+        names: What else a config is, by its key.
+        documents: Whole documents of some configs, by key.
+    """
+    visits = [v for v in result.study.visits if v.trial is not None]
+    trials = first_trials(visits)
+    blocks = blocks_by_config(result.study.visits, "search", "elimination")
+    found = []
+    for visit in visits:
+        row = _row(result, visit, trials, blocks)
+        document = documents.get(visit.config.key)
+        kind = "config" if document is None else "best"
+        found.append(
+            replace(
+                row,
+                names=names.get(visit.config.key, ()),
+                json=row.json if document is None else document,
+                deployable=document is not None,
+                file=f"{result.study.name}-trial-{visit.trial}.{kind}.json",
+            )
+        )
+    return tuple(found)
+
+
+def first_trials(visits: Iterable[Visit]) -> dict[str, int]:
+    """The first trial of each config, by its key."""
+    trials: dict[str, int] = {}
+    for visit in visits:
+        if visit.trial is not None:
+            trials.setdefault(visit.config.key, visit.trial)
+    return trials
+
+
+def config_json(config: Config) -> str:
+    """A config as the ``config`` part of a document holds it."""
+    fields = ("device", "properties", "nireq", "batch_size", "precision", "shapes", "api")
+    return json.dumps({name: getattr(config, name) for name in fields}, indent=2, ensure_ascii=False)
+
+
+def settings_of(config: Config, effective: Mapping[str, object]) -> tuple[Setting, ...]:
+    """What ``config`` asks for, then what else was read back, nested settings as ``CPU.NUM_STREAMS``."""
+    asked = dict(_flat(config.properties))
+    found = dict(_flat(effective))
+    own = [
+        Setting(name="device", requested=config.device, effective=""),
+        Setting(name="infer requests (nireq)", requested=str(config.nireq), effective=""),
+        Setting(name="batch", requested=str(config.batch_size), effective=""),
+        Setting(name="weights", requested=config.precision, effective=""),
+        Setting(name="api", requested=config.api, effective=""),
+        *(
+            Setting(name=f"shape of {name}", requested=str(list(shape)), effective="")
+            for name, shape in config.shapes.items()
+        ),
+    ]
+    both = [Setting(name=name, requested=value, effective=found.get(name, "")) for name, value in asked.items()]
+    rest = [Setting(name=name, requested="", effective=value) for name, value in found.items() if name not in asked]
+    return (*own, *both, *rest)
+
+
+def facts_of(told: Measured) -> tuple[Fact, ...]:
+    """The published figures of a config beside throughput and latency."""
+    return _facts(
+        told,
+        compile_ms=told.compile_ms,
+        cached=told.compile_cached,
+        first_ms=told.first_inference_ms,
+        occupancy=told.occupancy,
+    )
+
+
+def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mapping[str, list[Block]]) -> Row:
+    config = visit.config
+    shared = visit.outcome.config_key if isinstance(visit.outcome, SameAs) else None
+    key = shared or config.key
+    seen = blocks.get(key, []) if isinstance(visit.outcome, Block | SameAs) else []
+    estimate = result.estimates.get(key) if seen else None
+    caveats = {(c.kind, c.parameters.get("name")): c for block in seen for c in block.caveats}
+    return Row(
+        number=visit.trial or 0,
+        words=config.words,
+        names=(),
+        state=_state(visit),
+        shares=None if shared is None else trials.get(shared),
+        throughput=amount(estimate.throughput_per_s, "/s") if estimate else None,
+        latency={m: amount(estimate.latency_ms[m], " ms") for m in LATENCY_METRICS} if estimate else {},
+        cpu=f"{number(estimate.cpu_ms_per_inference)} ms" if estimate else "",
+        doubts=_kinds(caveats.values()),
+        caveats=tuple(c.text for c in caveats.values()),
+        reason=reason_of(visit.outcome),
+        facts=_facts_of_blocks(estimate, seen) if estimate else (),
+        settings=settings_of(config, seen[-1].effective if seen else {}),
+        json=config_json(config),
+        deployable=False,
+        file="",
+    )
+
+
+def _state(visit: Visit) -> State:
+    match visit.outcome:
+        case Block():
+            return "measured"
+        case SameAs():
+            return "shared"
+        case Infeasible():
+            return "infeasible"
+        case Failed():
+            return "failed"
+        case _:
+            assert_never(visit.outcome)
+
+
+def _kinds(caveats: Iterable[Caveat]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(c.kind.replace("_", " ") for c in caveats))
+
+
+def _facts_of_blocks(estimate: Estimate, blocks: list[Block]) -> tuple[Fact, ...]:
+    occupancies = [b.occupancy for b in blocks if b.occupancy is not None]
+    return _facts(
+        estimate,
+        compile_ms=blocks[0].compile_ms,
+        cached=blocks[0].compile_cached,
+        first_ms=blocks[0].first_inference_ms,
+        occupancy=float(np.median(occupancies)) if occupancies else None,
+    )
+
+
+def _facts(
+    told: Measured | Estimate, *, compile_ms: float, cached: bool, first_ms: float, occupancy: float | None
+) -> tuple[Fact, ...]:
+    return (
+        Fact(name="CPU time per inference", text=f"{number(told.cpu_ms_per_inference)} ms"),
+        Fact(name="memory over an idle process", text=megabytes(told.memory_bytes)),
+        Fact(name="compilation", text=f"{number(compile_ms)} ms{', with a model cache' if cached else ''}"),
+        Fact(name="first inference", text=f"{number(first_ms)} ms"),
+        Fact(name="infer requests busy", text=NONE if occupancy is None else f"{occupancy:.0%}"),
+        Fact(name="blocks", text=f"{told.blocks:,}"),
+        Fact(name="latency samples", text=f"{told.samples:,}"),
+    )
+
+
+def _flat(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.".removeprefix(_NESTED))
+        else:
+            yield prefix + name, _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value)
+    return str(value)

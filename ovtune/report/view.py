@@ -1,0 +1,355 @@
+"""The view-model: everything that the report shows, as plain values, made from a result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+
+from ovtune.config import Config
+from ovtune.goal import Goal
+from ovtune.measurement import LATENCY_METRICS, LatencyMetric
+from ovtune.report.chart import Chart, DuelChart, charts_of, duel_chart, ratio_of, weighed
+from ovtune.report.drawing import Drawing, draw_duel, draw_front
+from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number
+from ovtune.report.row import Fact, Row, facts_of, rows_of
+from ovtune.result import Measured, Result, VerdictKind, last_duel
+from ovtune.study import reason_of
+from ovtune.workload import describe, explain
+
+BADGES: Mapping[VerdictKind, str] = {
+    "better": "▲ better",
+    "trade": "⇄ a trade",
+    "equal": "= OpenVINO's own answer is best",
+    "undecided": "? undecided",
+    "infeasible": "✕ limits not met",
+    "unconfirmed": "◌ not confirmed",
+}
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFigure:
+    """One line of the first table: the recommendation beside the strongest baseline.
+
+    Attributes:
+        name: What it is.
+        recommended: Of the recommended config.
+        baseline: Of the baseline, or None where that is the recommended config.
+        ratio: Recommended / baseline with its interval, from the duel, where there is one.
+        of_goal: Whether the goal is about it.
+    """
+
+    name: str
+    recommended: Amount
+    baseline: Amount | None
+    ratio: Amount | None
+    of_goal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineKey:
+    """One of OpenVINO's own answers, as the front's key lists it; the words tell what was measured."""
+
+    letter: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredRow:
+    """A trial that was measured, and the latency metrics for which it is on the front, in words."""
+
+    row: Row
+    front: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One reason for which configs hold no numbers, and which ones."""
+
+    state: str
+    reason: str
+    count: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The report's content, from top to bottom; see the template for what each part looks like."""
+
+    study: str
+    created: str
+    version: str
+    model: str
+    kind: VerdictKind
+    badge: str
+    verdict: str
+    words: str
+    baseline: str
+    source: str
+    key_figures: tuple[KeyFigure, ...]
+    promise: str
+    facts: tuple[Fact, ...]
+    caveats: tuple[str, ...]
+    host: tuple[Fact, ...]
+    about_model: tuple[Fact, ...]
+    asked: tuple[Fact, ...]
+    metric: LatencyMetric
+    goal_metric: LatencyMetric
+    metrics: tuple[LatencyMetric, ...]
+    metric_note: str
+    front_title: str
+    charts: tuple[Chart, ...]
+    drawing: Drawing
+    baselines: tuple[BaselineKey, ...]
+    duel: DuelChart | None
+    duel_drawing: Drawing | None
+    measured: tuple[MeasuredRow, ...]
+    rows: tuple[Row, ...]
+    recommended: Row
+    failures: tuple[Failure, ...]
+    counts: tuple[Fact, ...]
+    stopped: str
+
+    @property
+    def chart(self) -> Chart:
+        """The chart that is shown first."""
+        return next(chart for chart in self.charts if chart.metric == self.metric)
+
+
+def view_of(result: Result, documents: Mapping[str, str] | None = None) -> View:
+    """What the report on ``result`` shows; ``documents`` holds whole documents of some configs, by key."""
+    study, setup = result.study, result.study.setup
+    letters = _letters(result)
+    rows = rows_of(result, _names(result), documents or {})
+    charts = charts_of(result, rows, letters)
+    fight = last_duel(study)
+    duel = duel_chart(result, fight, _baseline_name(result, fight.baseline)) if fight and fight.pairs else None
+    return View(
+        study=study.name,
+        created=study.created,
+        version=_version(),
+        model=setup.model.name,
+        kind=result.verdict.kind,
+        badge=BADGES[result.verdict.kind],
+        verdict=result.verdict.text,
+        words=result.recommended.words,
+        baseline=result.baseline.name,
+        source=_source(result.measured),
+        key_figures=_key_figures(result),
+        promise=_promise(result.measured),
+        facts=facts_of(result.measured),
+        caveats=tuple(caveat.text for caveat in result.caveats),
+        host=_host(result),
+        about_model=_model(result),
+        asked=_asked(result),
+        metric=result.metric,
+        goal_metric=result.goal.latency,
+        metrics=LATENCY_METRICS,
+        metric_note=_metric_note(result),
+        front_title=f"{'Throughput' if result.goal.against == 'throughput' else 'CPU time'} and latency",
+        charts=charts,
+        drawing=draw_front(next(c for c in charts if c.metric == result.metric)),
+        baselines=_baselines(result, letters),
+        duel=duel,
+        duel_drawing=draw_duel(duel) if duel else None,
+        measured=_measured(rows, charts),
+        rows=rows,
+        recommended=next((r for r in rows if r.number == result.trial), rows[0]),
+        failures=_failures(result),
+        counts=_counts(result),
+        stopped=study.stopped,
+    )
+
+
+def _names(result: Result) -> dict[str, tuple[str, ...]]:
+    names: dict[str, tuple[str, ...]] = {result.recommended.key: ("recommended",)}
+    for baseline in result.study.setup.baselines:
+        names[baseline.config.key] = (*names.get(baseline.config.key, ()), baseline.name)
+    return names
+
+
+def _letters(result: Result) -> dict[str, str]:
+    """A letter for each measured baseline, by the key under which it was measured; shared ones share it."""
+    owners = result.study.owners
+    keys = dict.fromkeys(owners.get(b.config.key, b.config.key) for b in result.study.setup.baselines)
+    measured = [key for key in keys if key in result.estimates]
+    return {key: _LETTERS[i] if i < len(_LETTERS) else str(i + 1) for i, key in enumerate(measured)}
+
+
+def _baselines(result: Result, letters: Mapping[str, str]) -> tuple[BaselineKey, ...]:
+    owners = result.study.owners
+    found = []
+    for baseline in result.study.setup.baselines:
+        key = owners.get(baseline.config.key, baseline.config.key)
+        estimate = result.estimates.get(key)
+        if estimate is None:
+            text = "not measured"
+        else:
+            latency = amount(estimate.latency_ms[result.metric], " ms")
+            text = f"{weighed(estimate, result).text}, {result.metric} {latency.text}"
+        found.append(BaselineKey(letter=letters.get(key, NONE), name=baseline.name, text=text))
+    return tuple(found)
+
+
+def _baseline_name(result: Result, config: Config) -> str:
+    owners = result.study.owners
+    for baseline in result.study.setup.baselines:
+        if owners.get(baseline.config.key, baseline.config.key) == owners.get(config.key, config.key):
+            return baseline.name
+    return config.words
+
+
+def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
+    owners = result.study.owners
+    mine, its = result.measured, result.baseline_measured
+    same = owners.get(result.recommended.key, result.recommended.key) == owners.get(
+        result.baseline.config.key, result.baseline.config.key
+    )
+    verdict, goal = result.verdict, result.goal
+    figures = [
+        KeyFigure(
+            name="throughput",
+            recommended=amount(mine.throughput_per_s, "/s"),
+            baseline=None if same else amount(its.throughput_per_s, "/s"),
+            ratio=None if same else ratio_of(verdict.throughput_ratio),
+            of_goal=goal.prefer in {"throughput", "balanced"} or goal.min_throughput_per_s is not None,
+        )
+    ]
+    figures += [
+        KeyFigure(
+            name="mean latency" if metric == "mean" else f"{metric} latency",
+            recommended=amount(mine.latency_ms[metric], " ms"),
+            baseline=None if same else amount(its.latency_ms[metric], " ms"),
+            ratio=ratio_of(verdict.latency_ratio) if metric == result.metric and not same else None,
+            of_goal=metric == goal.latency,
+        )
+        for metric in LATENCY_METRICS
+    ]
+    cpu = "CPU time per inference"
+    figures.append(
+        KeyFigure(
+            name=cpu,
+            recommended=Amount(text=f"{number(mine.cpu_ms_per_inference)} ms"),
+            baseline=None if same else Amount(text=f"{number(its.cpu_ms_per_inference)} ms"),
+            ratio=None,
+            of_goal=goal.prefer == "efficiency",
+        )
+    )
+    return tuple(figures)
+
+
+def _source(told: Measured) -> str:
+    phase = "the duel" if told.source == "duel" else "search and elimination, not confirmed in a duel"
+    return f"{told.blocks} {'block' if told.blocks == 1 else 'blocks'} with {told.samples:,} latencies, from {phase}"
+
+
+def _measured(rows: tuple[Row, ...], charts: tuple[Chart, ...]) -> tuple[MeasuredRow, ...]:
+    fronts = {chart.metric: set(chart.front) for chart in charts}
+    return tuple(
+        MeasuredRow(row=row, front=", ".join(metric for metric, front in fronts.items() if row.number in front))
+        for row in rows
+        if row.throughput is not None and row.shares is None
+    )
+
+
+def _promise(told: Measured) -> str:
+    _, ends = interval(told.throughput_per_s.value, told.next_low, told.next_high)
+    return f"{ends.replace(' to ', '/s to ')}/s" if ends else NONE
+
+
+def _metric_note(result: Result) -> str:
+    if result.metric == result.goal.latency:
+        return ""
+    return (
+        f"The goal asks for {result.goal.latency}. Not every config has enough samples for that yet, "
+        f"so configs are compared by {result.metric}."
+    )
+
+
+def _host(result: Result) -> tuple[Fact, ...]:
+    host = result.study.setup.environment
+    quota = "" if host.quota is None else f", of which a quota allows {given(host.quota)}"
+    return (
+        Fact(name="processor", text=host.cpu),
+        Fact(name="CPUs", text=f"{host.cpus}{quota}"),
+        Fact(name="memory", text=gibibytes(host.memory_bytes)),
+        Fact(name="system", text=host.system),
+        Fact(name="OpenVINO", text=host.openvino),
+        *(Fact(name=f"device {name}", text=text) for name, text in host.devices.items()),
+    )
+
+
+def _model(result: Result) -> tuple[Fact, ...]:
+    model = result.study.setup.model
+    return (
+        Fact(name="model", text=model.name),
+        Fact(name="path", text=model.path),
+        Fact(name="SHA-256", text=model.sha256),
+        *(Fact(name=f"input {port.name}", text=f"{port.element_type} {_shape(port.shape)}") for port in model.inputs),
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"[{', '.join('?' if size < 0 else str(size) for size in shape)}]"
+
+
+def _asked(result: Result) -> tuple[Fact, ...]:
+    workload = result.study.setup.workload
+    load = f"{describe(workload)}: {explain(workload)}"
+    return (Fact(name="load", text=load), Fact(name="goal", text=_goal(result.goal)))
+
+
+def _goal(goal: Goal) -> str:
+    against = "throughput" if goal.against == "throughput" else "CPU time per inference"
+    parts = [f"{goal.latency} latency against {against}", f"prefer {goal.prefer}"]
+    if goal.max_latency_ms is not None:
+        parts.append(f"{goal.latency} at most {given(goal.max_latency_ms)} ms")
+    if goal.min_throughput_per_s is not None:
+        parts.append(f"at least {given(goal.min_throughput_per_s)}/s")
+    if goal.max_memory_bytes is not None:
+        parts.append(f"memory at most {megabytes(goal.max_memory_bytes)}")
+    return "; ".join([*parts, f"differences count from {100 * goal.margin:g} %"])
+
+
+def _failures(result: Result) -> tuple[Failure, ...]:
+    """The reasons, the most frequent first, each with the trials or rounds that it ended."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for visit in result.study.visits:
+        reason = reason_of(visit.outcome)
+        if reason:
+            where = f"trial {visit.trial}" if visit.trial is not None else f"{visit.phase}, round {visit.round + 1}"
+            found.setdefault((type(visit.outcome).__name__.lower(), reason), []).append(where)
+    for device, reason in result.study.setup.refused.items():
+        found.setdefault(("not searched", reason), []).append(f"device {device}")
+    order = sorted(found.items(), key=lambda item: -len(item[1]))
+    return tuple(
+        Failure(state=state, reason=reason, count=len(places), where=_listed(places))
+        for (state, reason), places in order
+    )
+
+
+def _listed(places: list[str], most: int = 12) -> str:
+    shown = ", ".join(places[:most])
+    return f"{shown} and {len(places) - most} more" if len(places) > most else shown
+
+
+def _counts(result: Result) -> tuple[Fact, ...]:
+    study = result.study
+    by_phase = {phase: sum(v.phase == phase for v in study.visits) for phase in ("search", "elimination", "duel")}
+    return (
+        Fact(name="study", text=study.name),
+        Fact(name="begun", text=study.created),
+        Fact(name="trials", text=str(sum(v.trial is not None for v in study.visits))),
+        Fact(name="configs measured", text=str(len(result.estimates))),
+        Fact(name="configs in the space", text=f"{len(study.setup.space.configs):,}"),
+        Fact(name="visits", text=", ".join(f"{count} in the {phase}" for phase, count in by_phase.items())),
+        Fact(name="ended because", text=study.stopped or NONE),
+        Fact(name="ovtune", text=_version()),
+    )
+
+
+def _version() -> str:
+    try:
+        return metadata.version("ovtune")
+    except metadata.PackageNotFoundError:
+        return "from a checkout"

@@ -1,0 +1,341 @@
+"""A search from a model's name to a report and a config document: what the command line and Python call."""
+
+import os
+import shlex
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ovtune import document as documents
+from ovtune import preparation, recording_file, report
+from ovtune.errors import StorageError, StudyError, UsageError
+from ovtune.goal import Goal
+from ovtune.host import exclusive, kept_on, read_cpus
+from ovtune.ledger import Event, Watch
+from ovtune.model import DEMO_PREFIX, name_of
+from ovtune.preparation import Wish
+from ovtune.recommendation import document_of
+from ovtune.recorder import Recorded, Recorder, Sweep
+from ovtune.recording import Header, Recording
+from ovtune.replay import Replay, setup_of
+from ovtune.result import Result, alternative, conclude
+from ovtune.store import Store, file_url
+from ovtune.study import Setup, check_name, name_for
+from ovtune.trial_process import TrialProcess
+from ovtune.tuning import Budget, Tuning
+from ovtune.workload import ClosedLoop, describe, parse
+
+DEFAULT_MODEL = "demo:mobilenet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where studies live.
+
+    Attributes:
+        folder: The folder of reports, documents and, by default, the database.
+        url: The database's SQLAlchemy URL; None for ``OVTUNE_STORAGE``, or an SQLite file in the folder.
+    """
+
+    folder: Path = Path("studies")
+    url: str | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[Store]:
+        """The store, closed at the end.
+
+        Raises:
+            StorageError: the folder or the database cannot be used.
+        """
+        url = self.url or os.environ.get("OVTUNE_STORAGE")
+        if url is None:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(
+                    f"studies folder {self.folder} cannot be made ({error.strerror}): choose another with --studies"
+                ) from error
+            url = file_url(self.folder / "ovtune.db")
+        store = Store(url)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What a finished search wrote."""
+
+    report: Path
+    best: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A search to be made.
+
+    Attributes:
+        replay: The recording to measure in, instead of on this host.
+        wish: What it is about.
+        study: The study's name; None to name it after the model.
+        goal: What is looked for.
+        budget: How much it may take.
+        wait: Wait while another ovtune measures on this host, instead of refusing.
+    """
+
+    wish: Wish = field(default_factory=Wish)
+    study: str | None = None
+    goal: Goal = field(default_factory=Goal)
+    budget: Budget = field(default_factory=lambda: Budget(trials=50))
+    wait: bool = False
+    replay: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """A recording to be made.
+
+    Attributes:
+        out: Its file.
+        wish: What it is about.
+        sweep: What is to be recorded.
+        wait: Wait while another ovtune measures on this host, instead of refusing.
+    """
+
+    out: Path
+    wish: Wish = field(default_factory=Wish)
+    sweep: Sweep = field(default_factory=Sweep)
+    wait: bool = False
+
+
+def run(
+    search: Search,
+    place: Place,
+    *,
+    emit: Callable[[Event], None] = lambda _: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> tuple[Result, Files]:
+    """Makes a study or goes on with it, writes its report and its document, and returns what it found.
+
+    Raises:
+        OvtuneError: any of its kinds; what was measured until then is kept.
+    """
+    if search.budget.trials < 1:
+        raise UsageError(f"trials is {search.budget.trials}: ask for at least 1")
+    if search.replay is not None:
+        return _replay(search, recording_file.read(search.replay), place, Watch(emit=emit, stopping=stopping))
+    wish = search.wish
+    name = check_name(name_for(name_of(_path(wish))) if search.study is None else search.study)
+    with exclusive(wait=search.wait, stopping=stopping) as lock, place.open() as store, ExitStack() as holding:
+        known = store.load(name).setup if name in store.names() else None
+        holding.enter_context(kept_on(wish.cpu_set or (known.environment.cpu_set if known is not None else None)))
+        if known is not None:
+            setup = known
+            preparation.check_same(setup, wish, name)
+            goal = _weighed(search.goal, setup)
+        else:
+            setup = preparation.make(wish, _path(wish), wish.workload or ClosedLoop())
+            goal = _weighed(search.goal, setup)
+            store.create(name, setup, goal)
+        evaluator = TrialProcess(
+            files=preparation.files(setup, place.folder / name / "model"),
+            plugins=setup.plugins,
+            workload=setup.workload,
+            keep_open=(lock,),
+            beside=setup.beside,
+        )
+        watch = Watch(emit=emit, stopping=stopping)
+        study = Tuning(store, name, evaluator, goal=goal, budget=search.budget, watch=watch).run()
+        result = conclude(study, goal)
+        return result, publish(result, place.folder / name)
+
+
+def record(
+    taking: Taking,
+    *,
+    emit: Callable[[Recorded], None] = lambda _: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Makes a recording or goes on with it; whether it is complete, or was stopped before.
+
+    Raises:
+        OvtuneError: any of its kinds; what was recorded until then is kept.
+    """
+    wish = taking.wish
+    path = _path(wish)
+    with exclusive(wait=taking.wait, stopping=stopping) as lock, tempfile.TemporaryDirectory() as folder:
+        setup = preparation.make(wish, path, wish.workload or ClosedLoop())
+        evaluator = TrialProcess(
+            files=preparation.files(setup, Path(folder)),
+            plugins=setup.plugins,
+            workload=setup.workload,
+            keep_open=(lock,),
+        )
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        header = Header(model=setup.model, workload=setup.workload, environment=setup.environment, created=now)
+        with recording_file.Writer(taking.out, header) as writer:
+            return Recorder(writer, evaluator, setup, taking.sweep).run(emit=emit, stopping=stopping)
+
+
+def publish(result: Result, folder: Path) -> Files:
+    """Writes ``report.html`` and ``best.json`` into the study's folder."""
+    files = Files(report=folder / "report.html", best=folder / "best.json")
+    documents.write(files.best, documents.text_of(document_of(result)))
+    documents.write(files.report, page(result))
+    return files
+
+
+def page(result: Result) -> str:
+    """The report of a result as HTML."""
+    model = result.study.setup.model.path
+    others = {
+        e.config.key: documents.text_of(document_of(alternative(result, e.config)))
+        for e in result.front
+        if e.config.key != result.recommended.key
+    }
+    return report.render(
+        result,
+        document=documents.text_of(document_of(result)),
+        command=shlex.join(["ovtune", "apply", "best.json", model]),
+        python=deployment_code(model),
+        documents=others,
+    )
+
+
+def deployment_code(model: str) -> str:
+    """The lines of Python that deploy a document on a model."""
+    return (
+        "import ovtune\n\n"
+        f'with ovtune.apply("best.json", {model!r}) as deployment:\n'
+        "    deployment.queue.set_callback(on_result)\n"
+        "    for frame in frames:\n"
+        "        deployment.queue.start_async({0: frame}, userdata)\n"
+        "    deployment.queue.wait_all()\n"
+    )
+
+
+def search(  # noqa: PLR0913 - the command's options, by name
+    model: str | None = None,
+    *,
+    trials: int = 50,
+    study: str | None = None,
+    studies: str | Path = "studies",
+    storage: str | None = None,
+    load: str | None = None,
+    devices: Sequence[str] = (),
+    plugins: Mapping[str, str] | None = None,
+    cpus: str | None = None,
+    beside: str | None = None,
+    goal: Goal | None = None,
+    timeout_s: float | None = None,
+    confirm_s: float = 120.0,
+    seed: int = 0,
+    wait: bool = False,
+    replay: str | Path | None = None,
+) -> Result:
+    """Searches for the best config of ``model`` on this host: ``ovtune search`` as a function.
+
+    Args:
+        model: A model's path or ``demo:NAME``; by default the study's, or ``demo:mobilenet``.
+        trials: How many trials the study shall hold.
+        study: Its name; by default after the model.
+        studies: The folder of studies.
+        storage: The database's SQLAlchemy URL; by default an SQLite file in that folder.
+        load: ``closed``, ``interval:30ms``, ``constant:33/s``, ``poisson:200/s`` or ``streams:4x30/s``.
+        devices: Exactly these device strings; by default all that make sense.
+        plugins: Further device names and the libraries that serve them.
+        cpus: The CPUs to keep what is measured on, such as ``0-3,8``.
+        beside: A command that runs in the background of every measurement.
+        goal: What is looked for.
+        timeout_s: When to stop asking for new trials.
+        confirm_s: The time that elimination and duel may take together.
+        seed: Seeds proposals and inputs.
+        wait: Wait while another ovtune measures on this host, instead of refusing.
+        replay: The recording to measure in, instead of on this host.
+
+    Returns:
+        The result; its report and document are in the study's folder.
+
+    Raises:
+        OvtuneError: any of its kinds; what was measured until then is kept.
+    """
+    wish = Wish(
+        model=model,
+        workload=parse(load) if load is not None else None,
+        device_strings=tuple(devices),
+        plugins=plugins,
+        cpu_set=read_cpus(cpus) if cpus is not None else None,
+        beside=beside,
+    )
+    budget = Budget(trials=trials, timeout_s=timeout_s, confirm_s=confirm_s, seed=seed)
+    request = Search(
+        wish=wish,
+        study=study,
+        goal=goal or Goal(),
+        budget=budget,
+        wait=wait,
+        replay=Path(replay) if replay is not None else None,
+    )
+    result, _ = run(request, Place(folder=Path(studies), url=storage))
+    return result
+
+
+def _replay(search: Search, recording: Recording, place: Place, watch: Watch) -> tuple[Result, Files]:
+    """A search in a recording: no host is asked or held, and time is what the visits took when they were recorded."""
+    setup = setup_of(recording)
+    _check_replayed(search, setup, recording)
+    name = check_name(search.study or name_for(f"{setup.model.name}-replay"))
+    evaluator = Replay(recording)
+    with place.open() as store:
+        if name not in store.names():
+            store.create(name, setup, _weighed(search.goal, setup))
+        known = store.load(name)
+        if known.setup.recording != setup.recording:
+            origin = "another recording" if known.setup.recording else "a host"
+            raise StudyError(
+                f"study {name} was measured in {origin}, not in {search.replay}: name a new one with --study"
+            )
+        for visit in known.visits:
+            evaluator.evaluate(visit.config, search.budget.plan)
+        goal = _weighed(search.goal, setup)
+        watch = replace(watch, clock=lambda: evaluator.now_s)
+        study = Tuning(store, name, evaluator, goal=goal, budget=search.budget, watch=watch).run()
+        result = conclude(study, goal)
+        return result, publish(result, place.folder / name)
+
+
+def _check_replayed(search: Search, setup: Setup, recording: Recording) -> None:
+    """Checks that what was asked for is what the recording holds.
+
+    Raises:
+        UsageError: it is about another model or load, names devices, or does not tell what the goal is about.
+    """
+    wish, goal, measured = search.wish, search.goal, [record for record in recording.records if record.ok]
+    if wish.model is not None and name_of(wish.model) != setup.model.name:
+        raise UsageError(f"model {wish.model} is not that of {search.replay}, {setup.model.name}: leave it out")
+    if wish.workload is not None and wish.workload != setup.workload:
+        raise UsageError(f"the load of {search.replay} is {describe(setup.workload)}: leave --load out")
+    if wish.device_strings:
+        raise UsageError(f"--device {wish.device_strings[0]} chooses nothing in a recording: leave it out")
+    if not all(record.tells(goal.latency) for record in measured):
+        raise UsageError(f"{search.replay} does not tell the {goal.latency} latency of all visits: choose another one")
+    if goal.prefer == "efficiency" and any(record.cpu_s is None for record in measured):
+        raise UsageError(f"{search.replay} does not tell the CPU time of all visits: choose another --prefer")
+    if goal.max_memory_bytes is not None and any(record.memory_bytes is None for record in measured):
+        raise UsageError(f"{search.replay} does not tell the memory of all visits: leave --max-memory out")
+
+
+def _weighed(goal: Goal, setup: Setup) -> Goal:
+    """The goal, its latency weighed against what the load leaves open."""
+    return replace(goal, against="throughput" if isinstance(setup.workload, ClosedLoop) else "efficiency")
+
+
+def _path(wish: Wish) -> str:
+    """The model that was asked for, by a path that holds in every folder."""
+    if wish.model is None:
+        return DEFAULT_MODEL
+    return wish.model if wish.model.startswith(DEMO_PREFIX) or not wish.model else str(Path(wish.model).resolve())

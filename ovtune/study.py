@@ -1,0 +1,159 @@
+"""A study as it stands: everything that was measured, in the order of time."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ovtune.config import Config
+from ovtune.environment import Environment
+from ovtune.errors import UsageError
+from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
+from ovtune.goal import Goal
+from ovtune.measurement import Block
+from ovtune.model import Model
+from ovtune.space import Space
+from ovtune.workload import Workload
+
+Phase = Literal["search", "elimination", "duel"]
+CONFIRMED_SUFFIX = ".confirmed"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+_TAKEN = frozenset({"recordings", "benchmarks"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """One of OpenVINO's own answers: what it is called, and the config that it comes to."""
+
+    name: str
+    config: Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a study remembers from its beginning and never changes.
+
+    Attributes:
+        model: The model.
+        workload: The load.
+        environment: The host.
+        space: The configs that may be tried.
+        baselines: OpenVINO's own answers among them, equal ones merged.
+        plugins: Further device names and the libraries that serve them.
+        device_strings: The device strings that the user chose; empty for all that make sense.
+        refused: The device strings that could not be searched, each with the reason.
+        recording: The digest of the recording that it measures in; "" on a host.
+        beside: The command that runs in the background of every measurement, or None.
+    """
+
+    model: Model
+    workload: Workload
+    environment: Environment
+    space: Space
+    baselines: tuple[Baseline, ...]
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    device_strings: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    recording: str = ""
+    beside: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Who meets in a duel, for which goal, and when it is looked at (numbers of pairs); fixed before its first pair."""
+
+    candidate: Config
+    baseline: Config
+    goal: Goal
+    looks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One answer of the evaluator: which config, why it was asked, and what came of it.
+
+    Attributes:
+        number: Its place in the study, from 0, in the order of time.
+        phase: What it was for.
+        trial: The trial that it belongs to, in the search.
+        confirmation: The confirmation that it belongs to, counted from 1; 0 in the search.
+        round: The round of the elimination, or the pair of the duel, from 0.
+        config: What was asked for.
+        outcome: What came of it.
+    """
+
+    number: int
+    phase: Phase
+    trial: int | None
+    confirmation: int
+    round: int
+    config: Config
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Everything that is known of a study.
+
+    Attributes:
+        name: Its name.
+        created: When it began, ISO 8601 in UTC.
+        setup: What it is about.
+        goal: The goal of the last search.
+        trials: How many trials it holds.
+        stopped: Why the last search ended, in words; "" while it runs.
+        duels: The sides of each duel, by its confirmation.
+        visits: What was measured, in the order of time.
+    """
+
+    name: str
+    created: str
+    setup: Setup
+    goal: Goal
+    trials: int
+    stopped: str
+    duels: Mapping[int, Sides]
+    visits: tuple[Visit, ...]
+
+    @property
+    def owners(self) -> dict[str, str]:
+        """For each config that shares another one's blocks, the key of the config that was measured."""
+        return {v.config.key: v.outcome.config_key for v in self.visits if isinstance(v.outcome, SameAs)}
+
+
+def check_name(name: str) -> str:
+    """``name``, where a study may have it.
+
+    Raises:
+        UsageError: it may not.
+    """
+    if name in _TAKEN:
+        raise UsageError(f"study name {name!r} is taken by ovtune's own folder: choose another one")
+    if not _NAME.fullmatch(name) or name.endswith(CONFIRMED_SUFFIX):
+        shown = name if len(name) <= 40 else name[:40] + "..."
+        raise UsageError(
+            f"study name {shown!r} cannot be used: take at most 64 letters, digits, '.', '_' or '-', "
+            f"not starting with '.' or '-' and not ending in {CONFIRMED_SUFFIX!r}"
+        )
+    return name
+
+
+def name_for(model_name: str) -> str:
+    """The study name that a model's name gives: other characters become ``-``."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", model_name).lstrip(".-")[:64] or "model"
+    return f"{name[:58]}-study" if name in _TAKEN or name.endswith(CONFIRMED_SUFFIX) else name
+
+
+def blocks_by_config(visits: tuple[Visit, ...], *phases: Phase) -> dict[str, list[Block]]:
+    """The blocks of the given phases by the key of the config that was measured, in the order of time."""
+    blocks: defaultdict[str, list[Block]] = defaultdict(list)
+    for visit in visits:
+        if visit.phase in phases and isinstance(visit.outcome, Block):
+            blocks[visit.config.key].append(visit.outcome)
+    return dict(blocks)
+
+
+def reason_of(outcome: Outcome) -> str:
+    """Why an outcome holds no numbers, or "" where it does."""
+    return outcome.reason if isinstance(outcome, Infeasible | Failed) else ""

@@ -1,0 +1,238 @@
+"""What a search shows on a terminal, and the tables of the other commands: results as renderables, nothing printed."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ovtune import goal as goals
+from ovtune.config import Config
+from ovtune.estimate import Unavailable
+from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
+from ovtune.goal import Goal
+from ovtune.ledger import Event, VisitEnded, VisitStarted
+from ovtune.measurement import Block, LatencyMetric
+from ovtune.result import Interval, Measured, Result, survey_field
+from ovtune.space import Advice
+from ovtune.store import Summary
+from ovtune.study import Study
+from ovtune.survey import Sight
+from ovtune.tuning import Budget
+from ovtune.unit import show_duration
+
+_PHASES = {"search": "trial", "elimination": "elimination", "duel": "duel block"}
+_VERDICT_STYLES: Mapping[str, str] = {
+    "better": "bold green",
+    "trade": "bold green",
+    "equal": "bold cyan",
+    "undecided": "bold yellow",
+    "infeasible": "bold red",
+    "unconfirmed": "bold yellow",
+}
+
+
+class Progress:
+    """What is known of a running search, drawn anew whenever it is asked for.
+
+    Args:
+        goal: What is looked for.
+        budget: How much it may take.
+    """
+
+    def __init__(self, goal: Goal, budget: Budget) -> None:
+        self._goal = goal
+        self._budget = budget
+        self._current: VisitStarted | None = None
+        self._study: Study | None = None
+        self._standing: list[tuple[str, str]] = []
+        self._phase_began = time.monotonic()
+        self._phase_done = 0
+        self._confirmation_began: float | None = None
+
+    def update(self, event: Event) -> str | None:
+        """Takes an event in; returns the line that tells it where there is no live view."""
+        match event:
+            case VisitStarted():
+                if self._current is None or self._current.phase != event.phase:
+                    self._phase_began, self._phase_done = time.monotonic(), 0
+                if event.phase != "search" and self._confirmation_began is None:
+                    self._confirmation_began = time.monotonic()
+                self._current = event
+                return None
+            case VisitEnded(started=started, study=study):
+                self._study = study
+                self._phase_done += 1
+                self._standing = _standing(study, self._goal)
+                label = f"{_PHASES[started.phase]} {started.number}/{started.total}"
+                return f"{label}: {started.config.words}: {outcome_words(event.outcome)}"
+
+    def left_s(self) -> float:
+        """The time left: what the trials that are left take at the present pace, and the confirmation."""
+        if self._confirmation_began is not None:
+            left = self._budget.confirm_s - (time.monotonic() - self._confirmation_began)
+            return max(0.0, left if self._current is None else min(left, self._remaining_s()))
+        return self._remaining_s() + self._budget.confirm_s
+
+    def __rich__(self) -> RenderableType:
+        """The live view."""
+        if self._current is None:
+            return Text("asking the devices and the model what they are ...", style="dim")
+        current = self._current
+        line = Table.grid(padding=(0, 2))
+        line.add_row(
+            Text(f"{_PHASES[current.phase]} {current.number}/{current.total}", style="bold"),
+            ProgressBar(total=current.total, completed=current.number - 1, width=30),
+            Text(f"about {show_duration(self.left_s())} left"),
+        )
+        table = Table.grid(padding=(0, 2))
+        table.add_row("now", Text(current.config.words, overflow="fold"))
+        for name, value in self._standing:
+            table.add_row(name, Text(value, overflow="fold"))
+        return Group(line, table)
+
+    def _remaining_s(self) -> float:
+        if self._current is None:
+            return 0.0
+        pace = (time.monotonic() - self._phase_began) / max(self._phase_done, 1)
+        return (self._current.total - self._current.number + 1) * pace
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """What came of a visit, in words."""
+    match outcome:
+        case Block() as block:
+            return f"{rate(block.throughput_per_s)}/s, p50 {milliseconds(block.latency_ms('p50'))}"
+        case SameAs():
+            return "runs exactly as one that was measured: shared"
+        case Infeasible(reason=reason):
+            return f"infeasible: {reason}"
+        case Failed(reason=reason):
+            return f"failed: {reason}"
+
+
+def summary(result: Result, best: str, report: str) -> RenderableType:
+    """The closing summary of a search."""
+    verdict = result.verdict
+    table = Table.grid(padding=(0, 2))
+    table.add_row("config", Text(result.recommended.words, overflow="fold"))
+    for name, value in _figures(result.measured, result.goal.latency):
+        table.add_row(name, value)
+    table.add_row("against", Text(result.baseline.name, overflow="fold"))
+    for name, value in _figures(result.baseline_measured, result.goal.latency):
+        table.add_row(name, value)
+    for caveat in result.caveats:
+        table.add_row("caveat", Text(caveat.text, style="yellow", overflow="fold"))
+    table.add_row("deploy", Text(best, overflow="fold"))
+    table.add_row("report", Text(report, overflow="fold"))
+    return Group(Text(verdict.kind.upper() + ": " + verdict.text, style=_VERDICT_STYLES[verdict.kind]), table)
+
+
+def studies(summaries: Sequence[Summary]) -> Table:
+    """The list of studies."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("study", "model", "trials", "created", "state"):
+        table.add_column(column, overflow="fold", justify="right" if column == "trials" else "left")
+    for one in summaries:
+        state = one.stopped or "running, or cut off"
+        table.add_row(one.name, Text(one.model), str(one.trials), one.created[:16], state)
+    return table
+
+
+def settings(config: Config, effective: Mapping[str, object]) -> Table:
+    """Requested beside effective settings."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("setting", "requested", "effective"):
+        table.add_column(column, overflow="fold")
+    flat = {"device": config.device, "nireq": config.nireq, "batch_size": config.batch_size} | dict(config.properties)
+    shown = _flat(effective)
+    for name in (*flat, *(n for n in shown if n not in flat)):
+        requested = str(flat.get(name, ""))
+        got = shown.get(name, "")
+        differs = bool(requested and got and requested.lower() != got.lower())
+        table.add_row(name, Text(requested), Text(got, style="yellow" if differs else ""))
+    return table
+
+
+def devices(seen: Sight, advice: Sequence[Advice], refused: Mapping[str, str]) -> list[Table]:
+    """The devices of a host, and OpenVINO's own answers on them for a model."""
+    own = Table(box=box.SIMPLE_HEAD, title=f"OpenVINO {seen.version}", title_justify="left")
+    for column in ("device", "name", "default precision", "capabilities"):
+        own.add_column(column, overflow="fold")
+    for device in seen.devices:
+        own.add_row(device.name, Text(device.full_name), device.precision, ", ".join(device.capabilities))
+    if seen.model is None:
+        return [own]
+    title = Text(f"OpenVINO's own answers for {seen.model.path}")
+    answers = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    for column in ("device", "hint", "requests", "streams", "threads", "precision", "served by"):
+        answers.add_column(column, overflow="fold")
+    for answer in advice:
+        settings_ = _flat(answer.effective)
+        told = [
+            ", ".join(dict.fromkeys(v for k, v in settings_.items() if k.rpartition(".")[2] == name))
+            for name in ("NUM_STREAMS", "INFERENCE_NUM_THREADS", "INFERENCE_PRECISION_HINT", "EXECUTION_DEVICES")
+        ]
+        answers.add_row(answer.device, answer.hint, str(answer.nireq), *map(Text, told))
+    for name, why in refused.items():
+        answers.add_row(name, "refused", "", "", "", "", Text(why, style="yellow"))
+    return [own, answers]
+
+
+def milliseconds(value: float) -> str:
+    """A latency in ms with three digits or more: ``0.0213 ms``, ``3.94 ms``, ``1240 ms``."""
+    return f"{value:.0f} ms" if value >= 1000 else f"{value:.3g} ms"
+
+
+def rate(value: float) -> str:
+    """A rate with three digits or more."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]:
+    throughput = measured.throughput_per_s
+    rows = [
+        (
+            "  throughput",
+            f"{rate(throughput.value)}/s ({rate(throughput.low)} to {rate(throughput.high)}, {measured.blocks} blocks)",
+        )
+    ]
+    for name in dict.fromkeys(("p50", metric)):
+        told = measured.latency_ms[name]
+        match told:
+            case Interval():
+                shown = f"{milliseconds(told.value)} ({milliseconds(told.low)} to {milliseconds(told.high)})"
+            case Unavailable():
+                shown = f"unavailable: {told.text}"
+        rows.append((f"  {name}", shown))
+    return rows
+
+
+def _standing(study: Study, goal: Goal) -> list[tuple[str, str]]:
+    field = survey_field(study, goal)
+    if not field.estimates:
+        return []
+    order = goals.ranked(field.estimates.values(), goal, field.metric)
+    fastest = max(field.estimates.values(), key=lambda e: e.throughput_per_s.value)
+    latencies = [q for e in field.estimates.values() if not isinstance(q := e.latency_ms[field.metric], Unavailable)]
+    front = goals.front(field.estimates.values(), field.metric, goal.against)
+    return [
+        ("best throughput", f"{rate(fastest.throughput_per_s.value)}/s"),
+        (f"best {field.metric}", milliseconds(min(q.value for q in latencies))),
+        ("front", f"{len(front)} configs"),
+        ("leading", order[0].config.words),
+    ]
+
+
+def _flat(effective: Mapping[str, object]) -> dict[str, str]:
+    """The settings by name, those of a device below AUTO as ``DEVICE.NAME``."""
+    flat: dict[str, str] = {}
+    for name, value in effective.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{inner}": text for inner, text in _flat(value).items()}
+        else:
+            flat[name] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return {name.removeprefix("DEVICE_PROPERTIES."): text for name, text in flat.items()}

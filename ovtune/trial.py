@@ -1,0 +1,279 @@
+"""One visit to one config in this process: read, compile, warm up, measure, and say what was doubtful."""
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+
+from ovtune import measurement
+from ovtune.cap import thread_cap, threads_of
+from ovtune.caveat import Caveat
+from ovtune.config import Config, Property
+from ovtune.driver import ClosedLoopDriver, Run, SystemClock, first_inference_ms, open_loop
+from ovtune.energy import Meter
+from ovtune.engine import engine_for
+from ovtune.environment import cpu_quota
+from ovtune.errors import DeviceError, MeasurementError, ModelError
+from ovtune.evaluator import Infeasible, Outcome, SameAs
+from ovtune.measurement import Block, Plan
+from ovtune.runtime import STARTUP_S, Compiled, Runtime, reason, reshaped
+from ovtune.timeline import Recorder
+from ovtune.workload import ClosedLoop, OpenLoop, Workload
+
+_BUSY_ENOUGH = 0.95
+_CONTENDED = 0.10
+_LATE_SHARE = 0.05
+_UNTIL_EXIT: list[object] = []
+"""What is never taken apart: with automatic batching that can take a whole batch timeout, or hang for good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a visit is given.
+
+    Attributes:
+        files: For each precision, the model's file or built-in name.
+        plugins: Further device names and the libraries that serve them.
+        workload: The load.
+        config: The config to visit.
+        plan: How.
+        beside: The process group that runs in the background on purpose, or None.
+    """
+
+    files: Mapping[str, str]
+    plugins: Mapping[str, str]
+    workload: Workload
+    config: Config
+    plan: Plan
+    beside: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opening:
+    """What was seen before the measurement."""
+
+    idle_bytes: int
+    compile_ms: float
+    first_inference_ms: float
+    doubts: tuple[Caveat, ...]
+
+
+def visit(order: Order) -> Outcome:
+    """Makes one visit; what the runtime refuses is an :class:`Infeasible` with its reason.
+
+    Raises:
+        MeasurementError: the runtime took the config and failed while it ran.
+    """
+    config = order.config
+    runtime = Runtime(order.plugins)
+    idle_bytes = _resident_bytes()
+    try:
+        network = reshaped(
+            runtime.read(order.files[config.precision]), batch_size=config.batch_size, shapes=config.shapes
+        )
+        began = time.perf_counter()
+        compiled = runtime.compile(network, config)
+        compile_ms = 1000 * (time.perf_counter() - began)
+    except (ModelError, DeviceError) as error:
+        return Infeasible(reason=str(error))
+    del network
+    noticed = [Caveat(kind="key_dropped", parameters={"name": name}) for name in runtime.unknown(config)]
+    quota, threads = cpu_quota(), threads_of(config.properties)
+    if quota is not None and threads == thread_cap():
+        figures = {"quota": quota, "cpus": len(os.sched_getaffinity(0)), "threads": threads}
+        noticed.append(Caveat(kind="threads_capped", parameters=figures))
+    try:
+        return _run(order, compiled, idle_bytes, compile_ms, tuple(noticed))
+    except RuntimeError as error:
+        raise MeasurementError(f"{config.device} failed while it ran ({reason(error)}): try another config") from error
+
+
+def _run(
+    order: Order, compiled: Compiled, idle_bytes: int, compile_ms: float, noticed: tuple[Caveat, ...]
+) -> Block | SameAs:
+    """Everything that runs inferences; ends early where the config turns out to be one that has been measured."""
+    config, plan = order.config, order.plan
+    requests = engine_for(compiled, config, plan.seed)
+    _UNTIL_EXIT.extend((compiled, requests))
+    engine = Recorder(requests, SystemClock())
+    first_ms = first_inference_ms(engine, SystemClock(), group=config.auto_batch_size)
+    doubts = (*noticed, *_leave_startup(compiled))
+    key = compiled.effective_key(compiled.effective())
+    owner = plan.shared.get(key)
+    if owner is not None and owner != config.key:
+        return SameAs(config_key=owner, effective_key=key)
+    opening = _Opening(idle_bytes=idle_bytes, compile_ms=compile_ms, first_inference_ms=first_ms, doubts=doubts)
+    return _measured(order, compiled, engine, opening)
+
+
+def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Opening) -> Block:
+    config, plan = order.config, order.plan
+    doubts: list[Caveat] = list(opening.doubts)
+    occupancy: float | None = None
+    clock = SystemClock()
+    closed = ClosedLoopDriver(engine, clock, group=config.auto_batch_size)
+    steady, warmup_s = closed.warm_up(plan)
+    if not steady:
+        doubts.append(Caveat(kind="not_steady", parameters={"warmup_s": warmup_s}))
+    served_at_first = compiled.execution_devices
+    started_at, load, meter = time.time(), _Load(order.beside), Meter()
+    match order.workload:
+        case ClosedLoop():
+            run = closed.measure(plan)
+            items = run.requests * config.batch_size
+            occupancy = run.requests / run.elapsed_s * float(np.mean(run.latencies_ms)) / 1000 / config.nireq
+            doubts += _doubts_of_closed_loop(config, occupancy)
+        case schedule:
+            engine.wait_all()
+            arrivals = schedule.arrivals_s(_items(schedule, plan, config), seed=plan.seed)
+            run = open_loop(engine, clock, arrivals, batch=config.batch_size, patience_s=plan.longest_s)
+            items = len(run.latencies_ms)
+            doubts += _doubts_of_open_loop(config, schedule, run)
+    energy_j = meter.joules()
+    cpu_s, others_busy = load.since()
+    effective = compiled.effective()
+    served_at_last = compiled.execution_devices
+    if served_at_last != served_at_first:
+        names = {"first": ", ".join(served_at_first), "last": ", ".join(served_at_last)}
+        doubts.append(Caveat(kind="switched_device", parameters=names))
+    if others_busy > _CONTENDED:
+        doubts.append(Caveat(kind="contention", parameters={"others": others_busy}))
+    if run.requests < plan.least_requests:
+        doubts.append(Caveat(kind="few_samples", parameters={"samples": run.requests}))
+    doubts += _doubts_of_settings(config, effective, compiled.optimal_nireq)
+    return Block(
+        started_at=started_at,
+        elapsed_s=run.elapsed_s,
+        items=items,
+        samples=measurement.pack(run.latencies_ms),
+        cpu_s=max(0.0, cpu_s - clock.watched_ns / 1e9),
+        compile_ms=opening.compile_ms,
+        compile_cached=bool(effective.get("LOADED_FROM_CACHE", False)),
+        first_inference_ms=opening.first_inference_ms,
+        memory_bytes=max(0, _resident_bytes() - opening.idle_bytes),
+        occupancy=occupancy,
+        others_busy=others_busy,
+        effective=effective,
+        effective_key=compiled.effective_key(effective),
+        energy_j=energy_j,
+        caveats=tuple(doubts),
+        timeline=measurement.pack(engine.times_ms()),
+    )
+
+
+def _leave_startup(compiled: Compiled) -> list[Caveat]:
+    """Waits until AUTO no longer serves from the device that it starts up on: till then its settings are that one's."""
+    if compiled.leave_startup(STARTUP_S):
+        return []
+    return [Caveat(kind="startup_helper", parameters={"waited_s": STARTUP_S})]
+
+
+def _items(schedule: OpenLoop, plan: Plan, config: Config) -> int:
+    """Items for the plan's time, and for its least requests where its longest time allows, in whole batches."""
+    in_time, affordable = (int(schedule.rate_per_s * time_s) for time_s in (plan.duration_s, plan.longest_s))
+    wanted = max(in_time, min(plan.least_requests * config.batch_size, affordable), 1)
+    return math.ceil(wanted / config.batch_size) * config.batch_size
+
+
+class _Load:
+    """The CPU time of this process, of the group that runs beside it, and of the machine, from its making on."""
+
+    def __init__(self, beside: int | None) -> None:
+        self._group = beside
+        self._process, self._machine, self._wall = time.process_time(), _busy_s(), time.perf_counter()
+        self._beside = _group_s(beside)
+
+    def since(self) -> tuple[float, float]:
+        """CPU seconds of this process, and the share of the machine's CPU time that others took."""
+        cpu_s = time.process_time() - self._process
+        capacity_s = (time.perf_counter() - self._wall) * (os.cpu_count() or 1)
+        others_s = _busy_s() - self._machine - cpu_s - max(0.0, _group_s(self._group) - self._beside)
+        return cpu_s, min(1.0, max(0.0, others_s / capacity_s))
+
+
+def _resident_bytes() -> int:
+    """What this process holds in memory."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def _group_s(group: int | None) -> float:
+    """CPU seconds of the processes of a group, and of those that they have waited for."""
+    total = 0.0
+    for process in psutil.process_iter() if group is not None else ():
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == group:
+                times = process.cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def _busy_s() -> float:
+    """CPU seconds that the machine's CPUs were not idle, time stolen by the hypervisor included."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
+def _doubts_of_closed_loop(config: Config, occupancy: float) -> list[Caveat]:
+    doubts = []
+    if occupancy < _BUSY_ENOUGH:
+        doubts.append(Caveat(kind="driver_bound", parameters={"occupancy": occupancy}))
+    if config.batch_size > 1:
+        doubts.append(Caveat(kind="batch_wait_hidden", parameters={"batch": config.batch_size}))
+    return doubts
+
+
+def _doubts_of_open_loop(config: Config, schedule: OpenLoop, run: Run) -> list[Caveat]:
+    doubts = []
+    interval_ms = 1000 / schedule.rate_per_s
+    rate = {"rate_per_s": schedule.rate_per_s}
+    if run.late_ms > _LATE_SHARE * float(np.quantile(run.latencies_ms, 0.99)):
+        doubts.append(Caveat(kind="generator_late", parameters={"late_ms": run.late_ms}))
+    if run.backlog_ms > max(interval_ms * config.batch_size, 1.0):
+        doubts.append(Caveat(kind="not_sustained", parameters=rate | {"backlog_ms": run.backlog_ms}))
+    batch = config.batch_size * config.auto_batch_size
+    if batch > 1:
+        timeout_ms = float(str(config.properties.get("AUTO_BATCH_TIMEOUT", 1000)))
+        wait_ms = (batch - 1) * interval_ms
+        if config.auto_batch_size > 1:
+            wait_ms = min(wait_ms, timeout_ms)
+        doubts.append(Caveat(kind="partial_batch", parameters=rate | {"batch": batch, "wait_ms": wait_ms}))
+    return doubts
+
+
+def _doubts_of_settings(config: Config, effective: Mapping[str, object], optimal: int) -> list[Caveat]:
+    """Where the runtime runs something else than was asked for."""
+    doubts = []
+    for name, requested, found in _pairs(config.properties, effective):
+        if _spelled(found) != _spelled(requested):
+            shown = {"name": name, "requested": str(requested), "effective": str(found)}
+            doubts.append(Caveat(kind="effective_differs", parameters=shown))
+    size = config.auto_batch_size
+    if size > 1 and optimal < size:
+        doubts.append(Caveat(kind="auto_batching_inactive", parameters={"size": size, "optimal": optimal}))
+    return doubts
+
+
+def _pairs(properties: Mapping[str, Property], effective: Mapping[str, object]) -> Iterator[tuple[str, object, object]]:
+    """Each property's name, what was asked for, and what is in effect, for the devices behind AUTO too."""
+    inner = effective.get("DEVICE_PROPERTIES")
+    devices = inner if isinstance(inner, Mapping) else {}
+    for name, requested in properties.items():
+        if isinstance(requested, Mapping):
+            for device, asked in requested.items():
+                found = devices.get(device, {})
+                yield from ((f"{device}.{key}", value, found[key]) for key, value in asked.items() if key in found)
+        elif name in effective:
+            yield name, requested, effective[name]
+        else:
+            yield from ((f"{d}.{name}", requested, found[name]) for d, found in devices.items() if name in found)
+
+
+def _spelled(value: object) -> str:
+    """A setting's value in one spelling: the runtime takes YES and true for one."""
+    text = str(value).lower()
+    return {"yes": "true", "no": "false"}.get(text, text)

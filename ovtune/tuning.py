@@ -1,0 +1,217 @@
+"""The search: baselines, trials, elimination, duel. It emits events and prints nothing."""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from ovtune import codec
+from ovtune import goal as goals
+from ovtune.config import Config
+from ovtune.confirmation import Confirmation
+from ovtune.errors import MeasurementError
+from ovtune.estimate import Estimate, Quantity
+from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome, SameAs
+from ovtune.goal import Goal
+from ovtune.ledger import Ledger, VisitStarted, Watch
+from ovtune.measurement import Block, LatencyMetric, Plan
+from ovtune.proposal import History, Reading, propose
+from ovtune.result import survey_field, why_nothing
+from ovtune.sampler import ProposalSampler
+from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
+from ovtune.study import Study, blocks_by_config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much a search may take.
+
+    Attributes:
+        trials: How many trials the study shall hold.
+        timeout_s: When to stop asking for new ones, or None for never.
+        confirm_s: The time that elimination and duel may take together.
+        plan: How each visit is made.
+        seed: Seeds the proposals and the order of rounds.
+    """
+
+    trials: int
+    timeout_s: float | None = None
+    confirm_s: float = 120.0
+    plan: Plan = field(default_factory=Plan)
+    seed: int = 0
+
+
+class Tuning:
+    """One run of a search over a study in a store.
+
+    Args:
+        store: Where the study is.
+        name: Its name.
+        evaluator: What measures.
+        goal: What is looked for.
+        budget: How much it may take.
+        watch: Who is told, and who may ask it to stop.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a run consists of, by name
+        self, store: Store, name: str, evaluator: Evaluator, *, goal: Goal, budget: Budget, watch: Watch | None = None
+    ) -> None:
+        self._store = store
+        self._goal = goal
+        self._budget = budget
+        self._ledger = Ledger(store, name, evaluator, watch or Watch())
+        self._sampler = ProposalSampler(self._ledger.study.setup.space)
+        self._trials = store.optuna_study(name, self._sampler)
+
+    def run(self) -> Study:
+        """Searches, eliminates and duels; what was already done is not done again.
+
+        Raises:
+            MeasurementError: nothing could be measured at all.
+        """
+        ledger, stopping = self._ledger, self._ledger.watch.stopping
+        ledger.note(self._goal, "")
+        with self._store.guarded():
+            stopped = self._search()
+        if not blocks_by_config(ledger.study.visits, "search"):
+            ledger.note(self._goal, stopped)
+            raise MeasurementError(why_nothing(ledger.study))
+        budget = self._budget
+        confirmation = Confirmation(ledger, goal=self._goal, plan=budget.plan, seed=budget.seed)
+        if not stopping():
+            if not confirmation.settled:
+                confirmation.run(budget.confirm_s)
+            self._publish()
+            if not confirmation.settled and stopping():
+                stopped = "interrupted while confirming"
+        ledger.note(self._goal, stopped)
+        return ledger.study
+
+    def _search(self) -> str:
+        """Finishes trials that a killed search left behind, then asks for new ones; returns why it ended."""
+        watch, budget = self._ledger.watch, self._budget
+        began = watch.clock()
+        for trial in self._trials.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            self._take_up(trial)
+        while (count := len(self._trials.get_trials(deepcopy=False))) < budget.trials:
+            if watch.stopping():
+                return "interrupted"
+            if budget.timeout_s is not None and watch.clock() - began >= budget.timeout_s:
+                return f"the time limit of {budget.timeout_s:.4g} s was reached"
+            config = self._next()
+            if config is None:
+                return f"all {len(self._ledger.study.setup.space.configs)} configs of the space were tried"
+            self._try(self._trials.ask(), config)
+        return f"all {count} trials are done"
+
+    def _take_up(self, trial: FrozenTrial) -> None:
+        """Goes on with a trial that was begun: its block may have been committed, or not yet been measured."""
+        done = next((v for v in self._ledger.study.visits if v.trial == trial.number), None)
+        key = trial.user_attrs.get(CONFIG_ATTRIBUTE)
+        config = self._next() if key is None else codec.load(key, Config)
+        if done is not None:
+            self._tell(trial.number, done.outcome)
+        elif config is None:
+            self._tell(trial.number, Failed(reason="its search was ended before it was given a config"))
+        else:
+            self._try(self._store.trial(self._trials, trial.number), config)
+
+    def _try(self, trial: optuna.Trial, config: Config) -> None:
+        self._sampler.give(trial, config)
+        number, total = trial.number, max(self._budget.trials, trial.number + 1)
+        started = VisitStarted(phase="search", number=number + 1, total=total, config=config)
+        plan = replace(self._budget.plan, shared=self._shared())
+        self._tell(number, self._ledger.visit(started, plan=plan, trial=number))
+
+    def _tell(self, number: int, outcome: Outcome) -> None:
+        """Tells Optuna what came of a trial: infeasible as PRUNED, our own faults as FAIL."""
+        study = self._ledger.study
+        match outcome:
+            case Block():
+                self._trials.tell(number, self._values(outcome))
+            case SameAs(config_key=key):
+                self._trials.tell(number, self._values(blocks_by_config(study.visits, "search")[key][0]))
+            case Infeasible(reason=reason):
+                self._store.explain(self._trials, number, reason)
+                self._trials.tell(number, state=TrialState.PRUNED)
+            case Failed(reason=reason):
+                self._store.explain(self._trials, number, reason)
+                self._trials.tell(number, state=TrialState.FAIL)
+            case _:
+                assert_never(outcome)
+
+    def _values(self, block: Block) -> tuple[float, float]:
+        """The two objectives as Optuna keeps them: the reading of this block."""
+        latency = block.latency_ms(self._trials.user_attrs[LATENCY_ATTRIBUTE])
+        first = block.throughput_per_s if self._goal.against == "throughput" else block.cpu_ms_per_inference
+        return first, latency
+
+    def _shared(self) -> dict[str, str]:
+        """The effective keys that have been measured, each with the config that was."""
+        visits = self._ledger.study.visits
+        return {v.outcome.effective_key: v.config.key for v in reversed(visits) if isinstance(v.outcome, Block)}
+
+    def _next(self) -> Config | None:
+        study = self._ledger.study
+        return propose(study.setup.space, history_of(study, self._goal), seed=self._budget.seed)
+
+    def _publish(self) -> None:
+        """Writes the confirmed values of the front for whoever looks at the database with Optuna's own tools."""
+        field_ = survey_field(self._ledger.study, self._goal)
+        found = []
+        for e in goals.front(field_.estimates.values(), field_.metric, self._goal.against):
+            latency = e.latency_ms[field_.metric]
+            first = e.throughput_per_s.value if self._goal.against == "throughput" else e.cpu_ms_per_inference
+            if isinstance(latency, Quantity):
+                found.append((e.config, (first, latency.value)))
+        self._store.confirm(self._ledger.study.name, found, latency=field_.metric)
+
+
+def history_of(study: Study, goal: Goal) -> History:
+    """What a study knows, as a proposal wants it."""
+    field_ = survey_field(study, goal)
+    owners = study.owners
+    readings: dict[str, Reading] = {}
+    closed: set[str] = set()
+    infeasible: set[str] = set()
+    for visit in study.visits:
+        key = visit.config.key
+        closed.add(key)
+        if isinstance(visit.outcome, Infeasible | Failed):
+            infeasible.add(key)
+        estimate = field_.estimates.get(owners.get(key, key))
+        if estimate is not None:
+            readings[key] = _reading(estimate, field_.metric, goal)
+    return History(
+        first=tuple(dict.fromkeys((*(b.config for b in study.setup.baselines), *_near(study)))),
+        readings=readings,
+        closed=frozenset(closed),
+        infeasible=frozenset(infeasible),
+    )
+
+
+def _near(study: Study) -> list[Config]:
+    """What lies next to OpenVINO's own answers: half and double of the infer requests that it advises."""
+    known = {c.key: c for c in study.setup.space.configs}
+    near = []
+    for baseline in study.setup.baselines:
+        for nireq in (baseline.config.nireq // 2, 2 * baseline.config.nireq):
+            if nireq >= 1:
+                neighbour = known.get(replace(baseline.config, nireq=nireq).key)
+                if neighbour is not None:
+                    near.append(neighbour)
+    return near
+
+
+def _reading(estimate: Estimate, metric: LatencyMetric, goal: Goal) -> Reading:
+    latency = estimate.latency_ms[metric]
+    if not isinstance(latency, Quantity):
+        raise TypeError(f"{metric} is not available for every config")
+    return Reading(
+        gain=goals.merit(estimate, goal.against, metric),
+        speed=-math.log(latency.value),
+        gain_error=estimate.throughput_per_s.error,
+        speed_error=latency.error,
+    )

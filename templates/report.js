@@ -1,0 +1,269 @@
+"use strict";
+(function () {
+  const root = document.documentElement;
+  root.classList.add("js");
+
+  const byId = (id) => document.getElementById(id);
+  const trials = JSON.parse(byId("trials").textContent);
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  let figures = null;
+  let selected = byId("details").dataset.trial;
+
+  function element(name, text, kind) {
+    const made = document.createElement(name);
+    if (text !== undefined) made.textContent = text;
+    if (kind) made.className = kind;
+    return made;
+  }
+
+  /* Copy and download */
+
+  function say(button, text) {
+    const before = button.dataset.label || button.textContent;
+    button.dataset.label = before;
+    button.textContent = text;
+    byId("status").textContent = text;
+    window.setTimeout(() => { button.textContent = before; }, 1600);
+  }
+
+  function copyByHand(text) {
+    const area = element("textarea", text, "away");
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+
+  async function copy(button) {
+    const text = byId(button.dataset.copy).textContent;
+    let done = false;
+    try {
+      await navigator.clipboard.writeText(text);
+      done = true;
+    } catch {
+      done = copyByHand(text);
+    }
+    say(button, done ? "Copied" : "Select it and copy by hand");
+  }
+
+  function download(button) {
+    const text = byId(button.dataset.download).textContent;
+    const link = element("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    link.download = button.dataset.file;
+    document.body.append(link);
+    link.click();
+    link.remove();
+    window.setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    say(button, "Saved");
+  }
+
+  /* Details of one trial */
+
+  function fill(id, rows) {
+    byId(id).replaceChildren(...rows.map((cells) => {
+      const row = element("tr");
+      row.append(...cells);
+      return row;
+    }));
+  }
+
+  function heading(text) {
+    const cell = element("th", text);
+    cell.scope = "row";
+    return cell;
+  }
+
+  function show(number) {
+    const trial = trials[number];
+    if (!trial) return;
+    selected = String(number);
+    byId("details").dataset.trial = selected;
+    byId("details-title").textContent = "Trial " + number + ": " + trial.words;
+    byId("details-names").replaceChildren(
+      ...trial.names.map((name) => element("li", name, "tag")),
+      element("li", trial.state, "tag plain"),
+    );
+    byId("details-reason").textContent = trial.reason;
+    byId("details-caveats").replaceChildren(...trial.caveats.map((text) => element("li", text)));
+    byId("details-figures-table").hidden = trial.figures.length === 0;
+    fill("details-figures", trial.figures.map(([name, text]) => [heading(name), element("td", text)]));
+    fill("details-settings", trial.settings.map(([name, asked, found, differs]) => [
+      heading(name),
+      element("td", asked),
+      element("td", differs ? found + " ≠" : found, differs ? "differs" : ""),
+    ]));
+    byId("details-json").textContent = trial.json;
+    byId("details-part").hidden = trial.deployable;
+    byId("details-download").dataset.file = trial.file;
+    document.querySelectorAll("tr.chosen").forEach((row) => row.classList.remove("chosen"));
+    const chosen = document.querySelector('#all tr[data-trial="' + selected + '"]');
+    if (chosen) chosen.classList.add("chosen");
+    ring();
+  }
+
+  /* Charts */
+
+  async function unpack(id) {
+    const packed = Uint8Array.from(atob(byId(id).textContent.trim()), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  }
+
+  function small() {
+    return window.innerWidth < 640;
+  }
+
+  function themed(layout) {
+    const colours = getComputedStyle(root);
+    const ink = colours.getPropertyValue("--ink").trim();
+    const quiet = colours.getPropertyValue("--quiet").trim();
+    const paper = colours.getPropertyValue("--card").trim();
+    return {
+      ...layout,
+      font: { ...layout.font, color: ink, size: small() ? 11 : 13 },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink },
+      hoverlabel: { ...layout.hoverlabel, bgcolor: paper, bordercolor: ink, font: { color: ink } },
+      dragmode: small() ? false : "zoom",
+    };
+  }
+
+  const buttons = {
+    displayModeBar: small() ? false : "hover",
+    displaylogo: false,
+    responsive: true,
+    showSendToCloud: false, /* Plotly would offer to send the chart away: nothing leaves this page */
+    plotlyServerURL: "",
+    modeBarButtons: [["toImage"], ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+    toImageButtonOptions: { filename: root.dataset.study + "-chart" },
+  };
+
+  function frontNow() {
+    const figure = figures.front[byId("metric").value];
+    const kind = byId("log").checked ? "log" : "linear";
+    const layout = themed(figure.layout);
+    /* The space before the number keeps Plotly from lowering labels that begin with 1. */
+    const scale = { type: kind, tickformat: kind === "log" ? " ,.3~r" : "" };
+    layout.xaxis = { ...layout.xaxis, ...scale };
+    layout.yaxis = { ...layout.yaxis, ...scale };
+    const ringColour = layout.font.color;
+    const data = figure.data.map((trace) => trace.name === "selected"
+      ? { ...trace, ...placeOf(figure), marker: { ...trace.marker, color: ringColour } }
+      : trace);
+    return { data, layout };
+  }
+
+  function placeOf(figure) {
+    for (const trace of figure.data) {
+      const at = (trace.customdata || []).findIndex((number) => String(number) === ownerOf(selected));
+      if (at >= 0) return { x: [trace.x[at]], y: [trace.y[at]] };
+    }
+    return { x: [], y: [] };
+  }
+
+  function ownerOf(number) {
+    const shared = trials[number].shares;
+    return String(shared === null ? number : shared);
+  }
+
+  async function drawFront() {
+    const { data, layout } = frontNow();
+    byId("front-note").textContent = figures.notes[byId("metric").value];
+    await window.Plotly.react("front-plot", data, layout, buttons);
+  }
+
+  function ring() {
+    if (root.classList.contains("drawn")) drawFront();
+  }
+
+  async function drawDuel() {
+    if (figures.duel) await window.Plotly.react("duel-plot", figures.duel.data, themed(figures.duel.layout), buttons);
+  }
+
+  async function draw() {
+    const [source, data] = await Promise.all([unpack("plotly"), unpack("figures")]);
+    const script = element("script", source);
+    document.head.append(script);
+    script.remove();
+    figures = JSON.parse(data);
+    root.classList.add("drawn");
+    await drawFront();
+    await drawDuel();
+    byId("front-plot").on("plotly_click", (event) => {
+      const number = event.points.map((point) => point.customdata).find((value) => value !== undefined);
+      if (number !== undefined) show(number);
+    });
+    byId("metric").addEventListener("change", drawFront);
+    byId("log").addEventListener("change", drawFront);
+    dark.addEventListener("change", () => { drawFront(); drawDuel(); });
+    root.dataset.ready = "yes";
+  }
+
+  /* The table of all trials */
+
+  const table = byId("all");
+  const body = table.tBodies[0];
+
+  function value(row, column) {
+    const cell = row.cells[column];
+    if (cell.dataset.value === undefined) return cell.textContent.trim().toLowerCase();
+    return cell.dataset.value === "" ? null : Number(cell.dataset.value);
+  }
+
+  function order(one, other) {
+    return typeof one === "number" ? one - other : one.localeCompare(other);
+  }
+
+  function sort(column, heading) {
+    const down = heading.getAttribute("aria-sort") === "ascending";
+    const sign = down ? -1 : 1;
+    const rows = Array.from(body.rows, (row) => ({ row, key: value(row, column) }));
+    rows.sort((a, b) => {
+      const empty = (key) => key === null || key === "";
+      if (empty(a.key) || empty(b.key)) return empty(a.key) - empty(b.key);
+      return sign * order(a.key, b.key);
+    });
+    body.append(...rows.map((entry) => entry.row));
+    heading.parentNode.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
+    heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+  }
+
+  function filter() {
+    const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const row of body.rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+      shown += row.hidden ? 0 : 1;
+    }
+    byId("filter-count").textContent = shown + " of " + body.rows.length + " trials";
+  }
+
+  /* Beginning */
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.dataset.copy) copy(button);
+    if (button.dataset.download) download(button);
+    if (button.dataset.trial) {
+      show(button.dataset.trial);
+      byId("details").scrollIntoView({ block: "nearest" });
+      byId("details-title").focus({ preventScroll: true });
+    }
+  });
+  table.querySelectorAll("thead button").forEach((button) => {
+    button.addEventListener("click", () => {
+      const heading = button.closest("th");
+      sort(heading.cellIndex, heading);
+    });
+  });
+  byId("filter").addEventListener("input", filter);
+  filter();
+  draw().catch((error) => {
+    root.classList.remove("drawn");
+    byId("front-note").textContent = "The interactive chart could not be drawn in this browser; this is the static one.";
+    console.error(error);
+  });
+})();

@@ -1,0 +1,171 @@
+"""Whole searches on real models, devices and processes, with blocks as short as can be."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from ovtune import document, session
+from ovtune.evaluator import Failed, Infeasible
+from ovtune.goal import Goal
+from ovtune.measurement import Block, Plan
+from ovtune.preparation import Wish
+from ovtune.result import Result
+from ovtune.session import Place, Search
+from ovtune.tuning import Budget
+from ovtune.workload import parse
+from tests import models
+
+PLAN = Plan(duration_s=0.05, warmup_s=0.1, least_requests=8, longest_s=1.0, timeout_s=60.0)
+
+GOAL = Goal(latency="p50")
+
+
+@pytest.fixture(autouse=True)
+def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search on this machine beside the tests keeps its lock, and they theirs."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+def searched(folder: Path, wish: Wish, *, trials: int, goal: Goal = GOAL, confirm_s: float = 25) -> Result:
+    """A short search, and what it left checked for form."""
+    search = Search(
+        wish=wish,
+        study="s",
+        goal=goal,
+        budget=Budget(trials=trials, confirm_s=confirm_s, plan=PLAN),
+    )
+    result, files = session.run(search, Place(folder=folder))
+    told = document.read(files.best)
+    assert told.to_config() == result.recommended
+    assert told.verdict.kind == result.verdict.kind
+    assert "<html" in files.report.read_text(encoding="utf-8")
+    assert result.study.trials == trials
+    loaded = optuna.load_study(study_name="s", storage=f"sqlite:///{folder / 'ovtune.db'}")
+    assert len(loaded.trials) == trials
+    return result
+
+
+def reasons(result: Result) -> list[str]:
+    """Why trials came to nothing."""
+    return [v.outcome.reason for v in result.study.visits if isinstance(v.outcome, Infeasible | Failed)]
+
+
+@pytest.mark.runtime
+@pytest.mark.parametrize("name", ["squeezenet", "resnet50", "inception_v1"])
+def test_models_of_others(name: str, tmp_path: Path) -> None:
+    """A model that the project did not make is searched to the end, and no trial comes to nothing."""
+    result = searched(tmp_path, Wish(model=models.light(name, tmp_path)), trials=4)
+    assert reasons(result) == []
+    batches = {c.batch_size for c in result.study.setup.space.configs}
+    automatic = {c.auto_batch_size for c in result.study.setup.space.configs}
+    assert (batches == {1}) == (name == "inception_v1")
+    assert automatic == ({1} if name in {"resnet50", "inception_v1"} else automatic)
+
+
+@pytest.mark.runtime
+def test_device_lists_and_priorities(tmp_path: Path) -> None:
+    """With a second device AUTO in both orders, exclusion and automatic batching run, and it shows who served."""
+    strings = ("CPU", "AUTO:CPUX,CPU", "AUTO:CPU,CPUX", "AUTO:-CPU", "BATCH:CPUX(4)")
+    wish = Wish(model="demo:mlp", device_strings=strings, plugins={"CPUX": "openvino_intel_cpu_plugin"})
+    result = searched(tmp_path, wish, trials=14)
+    assert reasons(result) == []
+    served = {
+        v.config.device: v.outcome.effective["EXECUTION_DEVICES"]
+        for v in result.study.visits
+        if isinstance(v.outcome, Block) and v.config.hint != "CUMULATIVE_THROUGHPUT"  # serves aliases from the last one
+    }
+    assert served["AUTO:CPUX,CPU"] == served["AUTO:-CPU"] == served["BATCH:CPUX(4)"] == ["CPUX"]
+    assert served["CPU"] == served["AUTO:CPU,CPUX"] == ["CPU"]
+
+
+@pytest.mark.runtime
+def test_open_loop(tmp_path: Path) -> None:
+    """Under a given load the latency is weighed against CPU time, and automatic batching's timeout is searched."""
+    wish = Wish(model="demo:mlp", workload=parse("interval:10ms"))
+    result = searched(tmp_path, wish, trials=5, goal=Goal(latency="p50", prefer="latency"))
+    assert result.goal.against == "efficiency"
+    assert "AUTO_BATCH_TIMEOUT" in result.study.setup.space.dimensions
+    assert result.measured.throughput_per_s.value == pytest.approx(100, rel=0.2)
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("two_gpus")
+def test_gpu(tmp_path: Path) -> None:
+    """A search over CPU, GPU and AUTO ends with a verdict; what the GPU could not do is a trial with its reason."""
+    wish = Wish(model="demo:mlp", device_strings=("CPU", "GPU.0", "AUTO:GPU.1,CPU"))
+    result = searched(tmp_path, wish, trials=6, confirm_s=5)
+    blocks = [v for v in result.study.visits if isinstance(v.outcome, Block)]
+    assert {v.config.device for v in blocks} >= {"CPU", "GPU.0"}
+    assert all("(" not in str(v.outcome.effective["EXECUTION_DEVICES"]) for v in blocks if isinstance(v.outcome, Block))
+    assert len(blocks) + len(reasons(result)) <= len(result.study.visits)
+
+
+@pytest.mark.runtime
+def test_python_deploys_what_was_written(tmp_path: Path) -> None:
+    """A program gets results, each with its own userdata, from the queue that the document names."""
+    searched(tmp_path, Wish(model="demo:mlp"), trials=2)
+    program = """
+import sys, numpy, ovtune
+seen = []
+with ovtune.apply(sys.argv[1], "demo:mlp") as deployment:
+    assert len(deployment.queue) == deployment.config.nireq
+    deployment.queue.set_callback(lambda request, data: seen.append((data, request.get_output_tensor().data.copy())))
+    for number in range(8):
+        frame = numpy.full((deployment.config.batch_size, 256), number / 8, dtype=numpy.float32)
+        deployment.queue.start_async({0: frame}, number)
+    deployment.queue.wait_all()
+assert sorted(data for data, _ in seen) == list(range(8)), seen
+assert len({float(output.ravel()[0]) for _, output in seen}) == 8
+print("done")
+"""
+    best = str(tmp_path / "s" / "best.json")
+    done = subprocess.run(
+        [sys.executable, "-c", program, best], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout == "done\n", done.stderr
+
+
+@pytest.mark.runtime
+def test_optuna_dashboard_opens_the_database(tmp_path: Path) -> None:
+    """optuna-dashboard lists the study and its confirmed companion, each trial with both of its values."""
+    searched(tmp_path, Wish(model="demo:mlp"), trials=2, confirm_s=1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = [str(Path(sys.executable).with_name("optuna-dashboard")), f"sqlite:///{tmp_path / 'ovtune.db'}"]
+    server = subprocess.Popen(
+        [*program, "--host", "127.0.0.1", "--port", str(port)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        told = _asked(f"http://127.0.0.1:{port}/api/studies", server)
+        assert [study["study_name"] for study in told["study_summaries"]] == ["s", "s.confirmed"]
+        one = _asked(f"http://127.0.0.1:{port}/api/studies/{told['study_summaries'][0]['study_id']}", server)
+        assert [trial["state"] for trial in one["trials"]] == ["Complete", "Complete"]
+        assert [len(trial["values"]) for trial in one["trials"]] == [2, 2]
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _asked(url: str, server: "subprocess.Popen[bytes]") -> dict[str, Any]:
+    """What a server on this machine answers, once it does."""
+    for _ in range(600):
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - loopback
+            told: dict[str, Any] = json.load(answer)
+            return told
+        assert server.poll() is None, "the server ended"
+        time.sleep(0.1)
+    raise AssertionError(f"{url} did not answer")

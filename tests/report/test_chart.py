@@ -1,0 +1,93 @@
+import dataclasses
+
+import pytest
+
+from ovtune import goal as goals
+from ovtune.estimate import Quantity
+from ovtune.goal import Goal
+from ovtune.report.chart import duel_chart
+from ovtune.report.view import view_of
+from ovtune.result import conclude, last_duel
+from tests.report import sample
+
+
+def test_points_that_lack_the_metric() -> None:
+    """A config without enough samples for a percentile is left out of that chart alone, and the reader is told."""
+    result = sample.result()
+    charts = {chart.metric: chart for chart in view_of(result).charts}
+    has = [e for e in result.estimates.values() if isinstance(e.latency_ms["p90"], Quantity)]
+    assert 0 < len(has) < len(result.estimates)
+    assert len(charts["p90"].points) == len(has)
+    assert f"{len(result.estimates) - len(has)} of {len(result.estimates)} configs" in charts["p90"].note
+    assert len(charts["p50"].points) == len(result.estimates)
+    assert charts["p50"].note == ""
+
+
+def test_metric_that_nothing_has() -> None:
+    """A percentile that no config has enough samples for has no chart."""
+    assert "p99.9" not in {chart.metric for chart in view_of(sample.result()).charts}
+
+
+def test_each_point_has_one_role() -> None:
+    """Each config is drawn once: as recommended, as a baseline, on the front, or beaten."""
+    result = sample.result()
+    points = view_of(result).chart.points
+    assert len({p.trial for p in points}) == len(points)
+    assert [p.role for p in points].count("recommended") == 1
+    assert next(p for p in points if p.role == "recommended").trial == result.trial
+    assert {p.letter for p in points if p.role == "baseline"} <= {"A", "B"}
+
+
+def test_line_is_the_front() -> None:
+    """The line joins the front's points by rising latency."""
+    result = sample.result()
+    chart = view_of(result).chart
+    front = goals.front(result.estimates.values(), result.metric, result.goal.against)
+    assert len(chart.line) == len(front)
+    assert list(chart.line) == sorted(chart.line)
+
+
+@pytest.mark.parametrize(("limit", "drawn"), [(20.0, True), (100_000.0, False)])
+def test_limit(limit: float, drawn: bool) -> None:
+    """A latency limit near the points is drawn; one far away is said instead, so that it does not squeeze them."""
+    chart = view_of(sample.result(goal=Goal(max_latency_ms=limit))).chart
+    assert bool(chart.limits) is drawn
+    assert ("outside of this chart" in chart.note) is not drawn
+
+
+def test_efficiency() -> None:
+    """Under a given load, latency is weighed against CPU time."""
+    found = view_of(sample.result(goal=Goal(against="efficiency", prefer="efficiency")))
+    assert found.chart.y_title == "CPU time per inference (ms)"
+    assert found.front_title == "CPU time and latency"
+
+
+def test_duel_pairs() -> None:
+    """Each pair of the duel shows the ratios candidate / baseline of its two blocks."""
+    result = sample.result()
+    fight = last_duel(result.study)
+    assert fight is not None
+    chart = duel_chart(result, fight, "THROUGHPUT hint on CPU")
+    one, other = fight.pairs[3]
+    assert chart.pairs[3].throughput == pytest.approx(one.throughput_per_s / other.throughput_per_s, rel=1e-5)
+    assert len(chart.pairs) == 20
+    assert chart.note == ""
+    assert chart.throughput is not None
+    assert "to" in chart.throughput.range
+
+
+def test_duel_of_another_goal() -> None:
+    """A duel that the verdict does not rest on is shown with that remark."""
+    made = sample.study()
+    chart = view_of(conclude(made, Goal(prefer="latency"))).duel
+    assert chart is not None
+    assert "does not rest on this duel" in chart.note
+
+
+def test_duel_beyond_its_last_look() -> None:
+    """Pairs after the last planned look that was reached are shown and said to take no part."""
+    made = sample.study()
+    duels = {1: dataclasses.replace(made.duels[1], looks=(8, 15, 30))}
+    chart = view_of(conclude(dataclasses.replace(made, duels=duels), made.goal)).duel
+    assert chart is not None
+    assert "first 15 pairs" in chart.note

@@ -1,0 +1,54 @@
+import json
+
+from ovtune.config import Config
+from ovtune.report.row import rows_of, settings_of
+from tests.report import sample
+
+
+def test_shared_trial() -> None:
+    """A config that shares another one's blocks names that trial and shows its figures."""
+    rows = rows_of(sample.result(), {}, {})
+    assert rows[8].state_text == "same as trial 1"
+    assert rows[8].throughput == rows[1].throughput
+
+
+def test_failures() -> None:
+    """A trial without numbers says why, and shows what was asked for."""
+    rows = rows_of(sample.result(), {}, {})
+    assert (rows[4].state, rows[4].reason) == ("infeasible", "CPU refuses it <for a test>")
+    assert (rows[5].state, rows[5].throughput, rows[5].latency) == ("failed", None, {})
+    assert any(setting.requested for setting in rows[5].settings)
+
+
+def test_requested_beside_effective() -> None:
+    """Settings stand side by side, nested ones under the device's name, and a difference is marked."""
+    config = Config(
+        device="AUTO:GPU,CPU",
+        properties={"DEVICE_PROPERTIES": {"CPU": {"NUM_STREAMS": 3}}, "ENABLE_CPU_PINNING": True},
+        nireq=2,
+        shapes={"x": (1, 3)},
+    )
+    found = {"CPU": {"NUM_STREAMS": 2}, "ENABLE_CPU_PINNING": "True", "EXECUTION_DEVICES": ["CPU", "GPU"]}
+    settings = {s.name: s for s in settings_of(config, found)}
+    assert (settings["CPU.NUM_STREAMS"].requested, settings["CPU.NUM_STREAMS"].effective) == ("3", "2")
+    assert settings["CPU.NUM_STREAMS"].differs
+    assert not settings["ENABLE_CPU_PINNING"].differs
+    assert settings["EXECUTION_DEVICES"].effective == "CPU, GPU"
+    assert settings["shape of x"].requested == "[1, 3]"
+
+
+def test_config_json() -> None:
+    """A trial's JSON gives the same config back."""
+    result = sample.result()
+    for row, visit in zip(rows_of(result, {}, {}), result.study.visits, strict=False):
+        told = json.loads(row.json)
+        told["shapes"] = {name: tuple(shape) for name, shape in told["shapes"].items()}
+        assert Config(**told) == visit.config
+
+
+def test_document() -> None:
+    """Where there is a whole document of a config, that is what a reader saves."""
+    result = sample.result()
+    rows = rows_of(result, {}, {result.study.visits[2].config.key: sample.DOCUMENT})
+    assert (rows[2].json, rows[2].deployable, rows[2].file) == (sample.DOCUMENT, True, "mobilenet-trial-2.best.json")
+    assert (rows[3].deployable, rows[3].file) == (False, "mobilenet-trial-3.config.json")

@@ -1,0 +1,105 @@
+"""``ovtune record`` and ``ovtune search --replay`` as they are typed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ovtune.recording_file import Writer, read
+from tests import fake
+
+
+def ovtune(folder: Path, *arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    """Runs the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", "from ovtune.cli import main; main()", *arguments],
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recorded") / "r.gz"
+    held = fake.recording(rounds=8)
+    with Writer(path, held.header) as writer:
+        for record in held.records:
+            writer.add(record)
+    return path
+
+
+def test_search_in_a_recording(recorded: Path, tmp_path: Path) -> None:
+    """A search in a recording ends with one document on standard output, and with the study's files."""
+    done = ovtune(tmp_path, "search", "--replay", str(recorded), "--trials", "6", "--latency", "p50", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["study"]["name"] == "mobilenet-replay"
+    assert "trial 6/6" in done.stderr
+    assert (tmp_path / "studies/mobilenet-replay/report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("search", "--replay", "absent.gz"), 1, "recording absent.gz cannot be read"),
+        (("search", "--replay", "FILE", "--device", "GPU"), 2, "--device GPU"),
+        (("search", "--replay", "FILE", "--latency", "p99.9"), 2, "p99.9"),
+        (("search", "demo:mlp", "--replay", "FILE"), 2, "demo:mlp"),
+        (("record", "demo:mlp"), 2, "--out"),
+        (("record", "--out", "r.gz", "--rounds", "0"), 2, "--rounds"),
+        (("record", "--out", "r.gz", "--configs", "0"), 2, "--configs"),
+        (("record", "--out", "r.gz", "--duration", "soon"), 2, "soon"),
+        (("record", "--out", "r.gz", "--load", "gently"), 2, "gently"),
+    ],
+)
+def test_errors_are_one_line(
+    recorded: Path, tmp_path: Path, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    """What cannot be done is said in one line, with the status of its kind, and leaves nothing behind."""
+    done = ovtune(tmp_path, *(str(recorded) if a == "FILE" else a for a in arguments))
+    assert done.returncode == status
+    assert done.stderr.startswith("ovtune: ")
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.runtime
+class TestRecord:
+    """Recordings of this very host."""
+
+    COMMAND = ("record", "demo:mlp", "--configs", "4", "--rounds", "2", "--duration", "50ms", "--out", "r.gz")
+
+    def test_record_and_search_in_it(self, tmp_path: Path) -> None:
+        """A recording holds each config in each round, is complete when asked for again, and can be searched in."""
+        done = ovtune(tmp_path, *self.COMMAND)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "r.gz\n"
+        assert len(done.stderr.splitlines()) == 8
+        found = read(tmp_path / "r.gz")
+        assert (len(found.records), len(found.configs), found.header.model.path) == (8, 4, "demo:mlp")
+        assert {r.round for r in found.records} == {0, 1}
+        assert any(r.baseline for r in found.records)
+        assert found.records[0].started_s < found.records[-1].started_s < 120
+        assert ovtune(tmp_path, *self.COMMAND).stderr == ""
+        searched = ovtune(tmp_path, "search", "--replay", "r.gz", "--confirm", "10s", "--latency", "p50")
+        assert searched.returncode == 0, searched.stderr
+
+    def test_a_place_that_cannot_be_written(self, tmp_path: Path) -> None:
+        """Where the recording cannot be written nothing is measured."""
+        (tmp_path / "nowhere").touch()
+        done = ovtune(tmp_path, *self.COMMAND[:-1], "nowhere/r.gz")
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert "nowhere/r.gz" in done.stderr
+
+    def test_a_strange_file_is_left_alone(self, tmp_path: Path) -> None:
+        """A file that is no recording is not written over."""
+        (tmp_path / "r.gz").write_text("mine")
+        assert ovtune(tmp_path, *self.COMMAND).returncode == 1
+        assert (tmp_path / "r.gz").read_text() == "mine"

@@ -1,0 +1,184 @@
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ovtune.config import Config
+from ovtune.evaluator import Failed
+from ovtune.goal import Goal
+from ovtune.ledger import VisitStarted
+from ovtune.result import conclude, survey_field
+from ovtune.space import Space
+from ovtune.study import Sides
+from ovtune.tuning import history_of
+from tests import bench as benches
+from tests import fake
+from tests.bench import Bench, Repeating, of, small
+from tests.fake import FakeEvaluator
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return benches.make(tmp_path, small(16))
+
+
+def test_phases_follow_each_other(bench: Bench) -> None:
+    """Search, elimination, duel: each with its confirmation, rounds counted from 0, pairs as A B B A."""
+    study = bench.search(8, confirm_s=45)
+    phases = [v.phase for v in study.visits]
+    assert phases == sorted(phases, key=["search", "elimination", "duel"].index)
+    assert {v.confirmation for v in of(study, "search")} == {0}
+    assert {v.confirmation for v in of(study, "elimination", "duel")} == {1}
+    sides = study.duels[1]
+    order = [v.config for v in of(study, "duel")][:4]
+    assert order == [sides.candidate, sides.baseline, sides.baseline, sides.candidate]
+    assert [v.round for v in of(study, "duel")] == [i // 2 for i in range(len(of(study, "duel")))]
+
+
+def test_elimination_visits_answers_and_challengers_in_rounds(bench: Bench) -> None:
+    """Each finalist is visited once in a round; who is dropped does not come back; both kinds are among them."""
+    study = bench.search(15)
+    answers = {b.config.key for b in study.setup.baselines}
+    rounds = [[v.config.key for v in of(study, "elimination") if v.round == r] for r in range(3)]
+    assert all(len(set(keys)) == len(keys) for keys in rounds)
+    assert set(rounds[0]) >= set(rounds[1]) >= set(rounds[2])
+    assert set(rounds[0]) & answers
+    assert set(rounds[0]) - answers
+
+
+def test_looks_are_committed_before_the_first_pair(bench: Bench) -> None:
+    """The duel's sides and looks are in the database before its first block is asked for, and stay as they are."""
+    seen: list[tuple[Mapping[int, Sides], int]] = []
+
+    def stopping() -> bool:
+        if isinstance(last := bench.events[-1] if bench.events else None, VisitStarted) or last is None:
+            return False
+        study = bench.load() if last.started.phase == "elimination" or not seen[5:] else None
+        if study is not None and study.duels:
+            seen.append((study.duels, len(of(study, "duel"))))
+        return False
+
+    study = bench.search(4, confirm_s=45, stopping=stopping)
+    assert seen[0] == (study.duels, 0)
+    assert all(duels == study.duels for duels, _ in seen)
+
+
+def test_duel_takes_no_part_in_choosing(bench: Bench) -> None:
+    """Estimates, challenger and strongest baseline are the same with and without the duel's blocks."""
+    study = bench.search(6, confirm_s=45)
+    without = replace(study, visits=tuple(v for v in study.visits if v.phase != "duel"))
+    assert of(study, "duel")
+    assert survey_field(study, bench.goal) == survey_field(without, bench.goal)
+    assert history_of(study, bench.goal).readings == history_of(without, bench.goal).readings
+
+
+@pytest.mark.parametrize(
+    ("factor", "kinds", "wins"),
+    [(1.3, {"better"}, True), (1.0, {"equal", "undecided"}, False), (0.7, {"equal"}, False)],
+)
+def test_verdicts(tmp_path: Path, factor: float, kinds: set[str], wins: bool) -> None:
+    """A faster challenger wins, an equal one does not, a slower one leaves OpenVINO's own answer."""
+    answers = [b.config for b in fake.BASELINES]
+    others = [
+        replace(a, properties={**a.properties, "INFERENCE_PRECISION_HINT": "f32"}, batch_size=b)
+        for a in answers
+        for b in (1, 2)
+    ]
+
+    def truth(config: Config) -> float:
+        one: float = 100.0 * (config.nireq * config.batch_size) ** 0.1
+        return one * factor if config in others else one
+
+    setup = replace(fake.setup(), space=Space(configs=(*answers, *others)))
+    bench = benches.make(tmp_path, setup, evaluator=FakeEvaluator(truth=truth))
+    result = conclude(bench.search(6, confirm_s=60), bench.goal)
+    assert result.verdict.kind in kinds
+    assert (result.recommended in others) == wins
+
+
+def test_short_time_leaves_it_unconfirmed(bench: Bench) -> None:
+    """Without the time for eight pairs there is no duel, and the verdict says unconfirmed."""
+    study = bench.search(6, confirm_s=12)
+    assert not study.duels
+    assert conclude(study, bench.goal).verdict.kind == "unconfirmed"
+
+
+def test_unconfirmed_study_is_confirmed_when_there_is_time(bench: Bench) -> None:
+    """The same command with more time goes on with the elimination that was begun: no round of it is repeated."""
+    first = bench.search(6, confirm_s=8)
+    assert of(first, "elimination")
+    study = bench.search(6, confirm_s=90)
+    assert list(study.duels) == [1]
+    rounds = Counter((v.confirmation, v.round, v.config.key) for v in of(study, "elimination"))
+    assert max(rounds.values()) == 1
+    assert len(of(study, "elimination")) > len(of(first, "elimination"))
+    assert conclude(study, bench.goal).verdict.kind != "unconfirmed"
+
+
+def test_same_command_again_measures_nothing(bench: Bench) -> None:
+    """A finished study stays as it is: nothing is asked, and the answer is the same."""
+    first = bench.search(6, confirm_s=45)
+    asked = len(bench.evaluator.asked)
+    second = bench.search(6, confirm_s=45)
+    assert len(bench.evaluator.asked) == asked
+    assert second == first
+    assert conclude(second, bench.goal) == conclude(first, bench.goal)
+
+
+def test_more_trials_are_confirmed_anew(bench: Bench) -> None:
+    """A larger number of trials extends the study and duels again; the first duel stays in it."""
+    first = bench.search(4, confirm_s=45)
+    second = bench.search(7, confirm_s=45)
+    assert second.visits[: len(first.visits)] == first.visits
+    assert (second.trials, list(second.duels)) == (7, [1, 2])
+    assert {v.confirmation for v in second.visits[len(first.visits) :]} == {0, 2}
+
+
+def test_another_goal_is_confirmed_anew(bench: Bench) -> None:
+    """Another preference asks for no new trial, but for its own elimination and duel."""
+    first = bench.search(6, confirm_s=45)
+    bench.goal = Goal(latency="p50", prefer="latency")
+    second = bench.search(6, confirm_s=45)
+    assert (second.trials, list(second.duels)) == (6, [1, 2])
+    assert second.duels[2].goal == bench.goal
+    assert second.duels[1] == first.duels[1]
+    assert second.goal == bench.goal
+
+
+def test_only_baselines_leave_nothing_to_duel_for(tmp_path: Path) -> None:
+    """A space that holds nothing but OpenVINO's own answers needs no elimination and no duel."""
+    bench = benches.make(tmp_path, small(0))
+    study = bench.search(10)
+    assert [v.phase for v in study.visits] == ["search"] * 2
+    assert bench.search(10).visits == study.visits
+
+
+def test_failing_side_ends_the_duel(tmp_path: Path) -> None:
+    """A candidate that fails from the duel on cannot keep the search going for ever."""
+    bench = benches.make(tmp_path, small(3))
+
+    def stopping() -> bool:
+        if bench.events and isinstance(e := bench.events[-1], VisitStarted) and e.phase == "duel":
+            raise AssertionError("looked at in the middle of a visit")
+        if not bench.evaluator.outcomes and (duels := bench.load().duels):
+            bench.evaluator.outcomes = {duels[1].candidate.key: Failed(reason="it fell over", cost_s=1.0)}
+        return False
+
+    study = bench.search(5, confirm_s=40, stopping=stopping)
+    failed = [v for v in of(study, "duel") if isinstance(v.outcome, Failed)]
+    assert len(failed) == len(of(study, "duel")) / 2 > 8
+    assert conclude(study, bench.goal).verdict.kind == "unconfirmed"
+
+
+def test_going_on_gives_what_an_unbroken_search_gives(tmp_path: Path) -> None:
+    """A search stopped in each phase in turn makes the same visits in the same order as a whole one."""
+    whole, broken = (benches.make(tmp_path / n, small(5), evaluator=Repeating()) for n in "ab")
+    expected = whole.search(7, confirm_s=250)
+    for after in (3, 9, 12, 16, 19, 24):
+        broken.search(7, confirm_s=250, stopping=lambda after=after: len(broken.evaluator.asked) >= after)  # type: ignore[misc]
+    study = broken.search(7, confirm_s=250)
+    course = [(v.phase, v.round, v.config.key) for v in study.visits]
+    assert course == [(v.phase, v.round, v.config.key) for v in expected.visits]
+    assert study.duels == expected.duels

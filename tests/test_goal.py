@@ -1,0 +1,140 @@
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovtune.errors import UsageError
+from ovtune.estimate import Estimate, Quantity
+from ovtune.goal import Goal, Prefer, breaches, common_metric, front, merit, ranked
+from tests.value import told
+
+_measured = st.integers(100, 10**7).map(lambda n: n / 1000)
+_estimates = st.lists(
+    st.builds(
+        told,
+        throughput=st.sampled_from([50.0, 100.0, 150.0]) | _measured,
+        latency=st.sampled_from([5.0, 10.0, 15.0]) | _measured,
+        cpu_ms=st.sampled_from([1.0, 2.0]) | _measured,
+        sustained=st.booleans(),
+        memory=st.integers(1, 10**9),
+    ),
+    max_size=12,
+)
+
+
+def _point(estimate: Estimate, against: Prefer) -> tuple[float, float]:
+    return merit(estimate, against, "p95"), merit(estimate, "latency", "p95")
+
+
+def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return one != other and one[0] >= other[0] and one[1] >= other[1]
+
+
+@given(_estimates, st.sampled_from(["throughput", "efficiency"]))
+def test_front(estimates: list[Estimate], against: Any) -> None:
+    """No member of the front beats another one; whoever is not on it is beaten by, or the same as, a member."""
+    found = front(estimates, "p95", against)
+    points = [_point(e, against) for e in found]
+    assert all(e in estimates for e in found)
+    assert not any(_beats(one, other) for one in points for other in points)
+    assert len(set(points)) == len(points)
+    for estimate in estimates:
+        point = _point(estimate, against)
+        assert point in points or any(_beats(one, point) for one in points)
+
+
+@given(_estimates)
+def test_front_is_in_order(estimates: list[Estimate]) -> None:
+    """The front falls in throughput and in latency."""
+    found = front(estimates, "p50", "throughput")
+    throughputs = [e.throughput_per_s.value for e in found]
+    latencies = [-merit(e, "latency", "p50") for e in found]
+    assert throughputs == sorted(throughputs, reverse=True)
+    assert latencies == sorted(latencies, reverse=True)
+
+
+def test_front_under_a_given_load() -> None:
+    """Where the load is given, latency is weighed against CPU time; throughput, which follows the load, is not."""
+    fast, thrifty, poor = told(33, 5, cpu_ms=9), told(33, 8, cpu_ms=4), told(34, 9, cpu_ms=10)
+    assert front([fast, thrifty, poor], "p95", "efficiency") == [thrifty, fast]
+
+
+@pytest.mark.parametrize(
+    ("prefer", "value"),
+    [("throughput", 200), ("latency", 1 / 4), ("balanced", 50), ("efficiency", 1 / 8)],
+)
+def test_merit(prefer: Prefer, value: float) -> None:
+    """Merit is the logarithm of what is preferred; balanced is Kleinrock's power, throughput by latency."""
+    assert merit(told(200, 4, cpu_ms=8), prefer, "p95") == pytest.approx(math.log(value))
+
+
+def test_an_unavailable_latency_has_no_merit() -> None:
+    """Where the latency is not known, a config is worth nothing to those who prefer latency."""
+    estimate = told(without=("p99",))
+    assert merit(estimate, "latency", "p99") == -math.inf
+    assert merit(estimate, "balanced", "p99") == -math.inf
+    assert math.isfinite(merit(estimate, "throughput", "p99"))
+
+
+LIMITED = Goal(max_latency_ms=20, min_throughput_per_s=100, max_memory_bytes=500e6)
+
+
+def test_breaches_are_worded() -> None:
+    """Each broken limit is told with the value and the limit."""
+    estimate = told(80, 25.5, memory=600_000_000, sustained=False)
+    assert breaches(estimate, LIMITED, "p95") == (
+        "p95 latency 25.5 ms is above 20 ms",
+        "throughput 80/s is below 100/s",
+        "memory 600 MB is above 500 MB",
+        "the load is not sustained",
+    )
+
+
+def test_a_limit_that_is_met_exactly_is_met() -> None:
+    """Limits include their own value, and without limits only a load that is not sustained is a breach."""
+    assert breaches(told(100, 20, memory=500_000_000), LIMITED, "p95") == ()
+    assert breaches(told(1, 1e9), Goal(), "p95") == ()
+
+
+@given(_estimates, st.sampled_from(["throughput", "latency", "balanced", "efficiency"]))
+def test_ranked(estimates: list[Estimate], prefer: Prefer) -> None:
+    """Those within the limits come first, by falling merit; those outside come after them all."""
+    goal = Goal(prefer=prefer, max_latency_ms=12, min_throughput_per_s=60)
+    found = ranked(estimates, goal, "p95")
+    assert sorted(map(id, found)) == sorted(map(id, estimates))
+    inside = [not breaches(e, goal, "p95") for e in found]
+    assert inside == sorted(inside, reverse=True)
+    merits = [merit(e, prefer, "p95") for e, fits in zip(found, inside, strict=True) if fits]
+    assert merits == sorted(merits, reverse=True)
+
+
+def test_outside_the_limits_the_nearest_comes_first() -> None:
+    """Where nothing meets the limits, what misses them by the smaller factor leads, however slow it is."""
+    near, far = told(100, 22), told(500, 80)
+    assert ranked([far, near], Goal(prefer="throughput", max_latency_ms=20), "p95") == [near, far]
+
+
+def test_common_metric() -> None:
+    """The asked latency is used as soon as all configs have it, until then the median."""
+    with_p99, without_p99 = told(), told(without=("p99",))
+    assert common_metric([with_p99, with_p99], "p99") == "p99"
+    assert common_metric([with_p99, without_p99], "p99") == "p50"
+    assert isinstance(without_p99.latency_ms[common_metric([without_p99], "p99")], Quantity)
+
+
+@pytest.mark.parametrize("name", ["max_latency_ms", "min_throughput_per_s", "max_memory_bytes"])
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
+def test_limits_must_be_above_zero(name: str, value: float) -> None:
+    """A limit that is not above zero is refused by its name."""
+    fields: dict[str, Any] = {name: value}
+    with pytest.raises(UsageError, match=name):
+        Goal(**fields)
+
+
+@pytest.mark.parametrize("margin", [0.0, 1.0, -0.1, 2.0, math.nan])
+def test_the_margin_is_a_share(margin: float) -> None:
+    """A margin of nothing, of all or of more is refused."""
+    with pytest.raises(UsageError, match="margin"):
+        Goal(margin=margin)

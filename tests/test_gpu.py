@@ -1,0 +1,129 @@
+"""OpenVINO's real GPU plugin, on Intel's OpenCL CPU runtime: see gpu_on_cpu/README.md."""
+
+from pathlib import Path
+
+import pytest
+
+from ovtune import codec, survey
+from ovtune.config import Config
+from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
+from ovtune.measurement import Block, Plan
+from ovtune.space import Advice
+from ovtune.survey import DeviceQuestion, Question
+from ovtune.trial_process import TrialProcess, ask
+from ovtune.workload import ClosedLoop
+from tests import models
+
+pytestmark = pytest.mark.gpu
+
+PLAN = Plan(duration_s=0.05, warmup_s=0.1, least_requests=8, longest_s=2.0, timeout_s=120.0)
+LATENCY = {"PERFORMANCE_HINT": "LATENCY"}
+
+
+@pytest.fixture(autouse=True)
+def _children_see_them(two_gpus: None) -> None:
+    """Every test here has the two devices."""
+
+
+def evaluate(config: Config, path: str = "demo:mlp", plan: Plan = PLAN) -> Outcome:
+    """A visit in a child process."""
+    return TrialProcess(files={"FP32": path, "FP16": path}, plugins={}, workload=ClosedLoop()).evaluate(config, plan)
+
+
+def block(config: Config, path: str = "demo:mlp") -> Block:
+    """The block of a visit that must succeed."""
+    outcome = evaluate(config, path)
+    assert isinstance(outcome, Block), outcome
+    return outcome
+
+
+def kinds(found: Block) -> set[str]:
+    """What is doubtful about it."""
+    return {caveat.kind for caveat in found.caveats}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    """A model that compiles sooner than the built-in ones."""
+    return models.saved(models.dense(), tmp_path)
+
+
+def advise(device: str, path: str) -> dict[str, Advice]:
+    """OpenVINO's own answers on a device, by hint."""
+    question = DeviceQuestion(path=path, plugins={}, device=device)
+    answers = codec.load(ask("advise", codec.dump(question, DeviceQuestion), timeout_s=240), survey.AdviceList)
+    return {advice.hint: advice for advice in answers}
+
+
+def test_devices() -> None:
+    """Both are listed beside the CPU, each with its own name and default precision."""
+    seen: survey.Sight = codec.load(ask("survey", codec.dump(Question(path=None, plugins={}), Question)), survey.Sight)
+    named = {device.name: device for device in seen.devices}
+    assert set(named) == {"CPU", "GPU.0", "GPU.1"}
+    assert named["GPU.0"].full_name != named["GPU.1"].full_name
+    assert named["GPU.0"].precision == "f16"
+    assert "FP16" in named["GPU.0"].capabilities
+    assert named["GPU.0"].streams == 2
+
+
+def test_visit() -> None:
+    """A visit measures on the GPU and reads its settings back; weights are a dimension of their own there."""
+    found = block(Config(device="GPU.0", nireq=2))
+    assert found.effective["EXECUTION_DEVICES"] == ["GPU.0"]
+    assert found.effective["INFERENCE_PRECISION_HINT"] == "f16"
+    assert found.items == len(found.latencies_ms) > 0
+    halved = Config(device="GPU.0", nireq=2, precision="FP16")
+    plan = Plan(duration_s=0.0, warmup_s=0.0, least_requests=1, shared={found.effective_key: "other"})
+    assert isinstance(evaluate(halved, plan=plan), Block)
+
+
+def test_switch() -> None:
+    """AUTO serves from the CPU while the GPU compiles; the switch is waited out, and what follows is measured."""
+    found = block(Config(device="AUTO:GPU.0,CPU", nireq=1))
+    assert found.effective["EXECUTION_DEVICES"] == ["GPU.0"]
+    assert not {"startup_helper", "switched_device"} & kinds(found)
+    hinted = Config(device="AUTO:GPU.0,CPU", nireq=1, properties=LATENCY)
+    outcome = evaluate(hinted, plan=Plan(shared={found.effective_key: "the first"}))
+    assert isinstance(outcome, SameAs)
+
+
+def test_priority(small: str) -> None:
+    """The order of a list is its priority: the second GPU serves where it comes first."""
+    assert block(Config(device="AUTO:GPU.1,GPU.0", nireq=1), small).effective["EXECUTION_DEVICES"] == ["GPU.1"]
+
+
+def test_all_at_once(small: str) -> None:
+    """With CUMULATIVE_THROUGHPUT all devices of the list serve."""
+    properties = {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}
+    found = block(Config(device="AUTO:GPU.1,CPU", nireq=6, properties=properties), small)
+    assert found.effective["EXECUTION_DEVICES"] == ["GPU.1", "CPU"]
+
+
+def test_automatic_batching() -> None:
+    """Automatic batching engages on the GPU."""
+    found = block(Config(device="BATCH:GPU.0(4)", nireq=4, properties={"AUTO_BATCH_TIMEOUT": 100}))
+    assert found.effective["EXECUTION_DEVICES"] == ["GPU.0"]
+    assert found.items % 4 == 0
+    assert "auto_batching_inactive" not in kinds(found)
+
+
+def test_advice_behind_auto(small: str) -> None:
+    """AUTO's advice is that of the GPU, which serves in the end, not that of the CPU, which starts up."""
+    alone, auto = advise("GPU.0", small), advise("AUTO:GPU.0,CPU", small)
+    assert auto["THROUGHPUT"].nireq == alone["THROUGHPUT"].nireq > 1
+    assert auto["THROUGHPUT"].effective["EXECUTION_DEVICES"] == ["GPU.0"]
+
+
+def test_crash() -> None:
+    """A model that crashes the GPU plugin fails its visit, and the reason names the signal."""
+    outcome = evaluate(Config(device="GPU.0", nireq=1), "demo:encoder")
+    assert isinstance(outcome, Failed)
+    assert outcome.reason.startswith("the process was ended by SIGSEGV")
+
+
+def test_refusal() -> None:
+    """A setting that the GPU does not know makes the config infeasible."""
+    outcome = evaluate(Config(device="GPU.0", nireq=1, properties={"ENABLE_HYPER_THREADING": True, "NO_SUCH": 1}))
+    assert isinstance(outcome, Infeasible)
+    assert "NO_SUCH" in outcome.reason or "ENABLE_HYPER_THREADING" in outcome.reason
+    assert "\n" not in outcome.reason

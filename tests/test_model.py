@@ -1,0 +1,117 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ovtune.errors import ModelError
+from ovtune.model import digest, name_of
+
+
+def _files(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"content of " + name.encode())
+    return root / names[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "weights"),
+    [
+        ("model.xml", "model.bin"),
+        ("model.onnx", "model.onnx.data"),
+        ("model.onnx", "model.onnx_data"),
+        ("model.onnx", "model.data"),
+        ("model.pdmodel", "model.pdiparams"),
+    ],
+)
+def test_digest_covers_the_weights(tmp_path: Path, model: str, weights: str) -> None:
+    """A model is another one when the weights beside it change, appear or go."""
+    path = _files(tmp_path, model, weights)
+    whole = digest(str(path))
+    (tmp_path / weights).write_bytes(b"other weights")
+    changed = digest(str(path))
+    (tmp_path / weights).unlink()
+    gone = digest(str(path))
+    assert len({whole, changed, gone}) == 3
+
+
+@pytest.mark.parametrize("other", ["another.bin", "notes.txt", "model.tflite"])
+def test_digest_leaves_strangers_out(tmp_path: Path, other: str) -> None:
+    """Files beside a model that hold none of it do not make it another one."""
+    path = _files(tmp_path, "model.xml", "model.bin")
+    before = digest(str(path))
+    _files(tmp_path, other)
+    assert digest(str(path)) == before
+
+
+def test_digest_does_not_depend_on_the_place(tmp_path: Path) -> None:
+    """A copy of a model in another folder is the same model."""
+    here = _files(tmp_path / "here", "model.xml", "model.bin")
+    there = _files(tmp_path / "there", "model.xml", "model.bin")
+    assert digest(str(here)) == digest(str(there))
+
+
+def _change(file: Path) -> None:
+    file.write_bytes(b"changed")
+
+
+def _remove(file: Path) -> None:
+    file.unlink()
+
+
+@pytest.mark.parametrize("act", [_change, _remove])
+def test_digest_of_a_directory_covers_every_file(tmp_path: Path, act: Callable[[Path], None]) -> None:
+    """A SavedModel is all of its files, nested ones included."""
+    _files(tmp_path, "saved_model.pb", "variables/variables.data")
+    before = digest(str(tmp_path))
+    act(tmp_path / "variables/variables.data")
+    assert digest(str(tmp_path)) != before
+
+
+def test_digest_of_a_demo_follows_its_name() -> None:
+    """A built-in model needs no file: its name tells it."""
+    assert digest("demo:mlp") == digest("demo:mlp")
+    assert digest("demo:mlp") != digest("demo:encoder")
+
+
+def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+    """A path with nothing there, an empty file and an empty directory are refused, each with its own reason."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "folder").mkdir()
+    (tmp_path / "empty.xml").touch()
+    for name, reason in (
+        ("missing.xml", "does not exist"),
+        ("empty.xml", "is empty: export"),
+        ("empty", "is an empty directory"),
+        ("missing.xml/model.xml", "does not exist"),
+        ("empty.xml/model.xml", "missing|does not exist|cannot be read"),
+    ):
+        with pytest.raises(ModelError, match=reason) as caught:
+            digest(str(tmp_path / name))
+        assert str(tmp_path / name) in str(caught.value)
+
+
+def test_what_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that the system does not let us read is refused with the system's reason."""
+    path = _files(tmp_path, "model.xml")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ModelError, match="Permission denied"):
+        digest(str(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("demo:mobilenet", "mobilenet"),
+        ("/models/resnet.v2.xml", "resnet.v2"),
+        ("model.onnx", "model"),
+        ("saved/", "saved"),
+    ],
+)
+def test_name(path: str, name: str) -> None:
+    """A model is called after its file, without folder and ending, or by its built-in name."""
+    assert name_of(path) == name

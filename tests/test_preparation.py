@@ -1,0 +1,235 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ovtune import preparation, survey
+from ovtune.environment import Device, Environment, describe_host
+from ovtune.errors import DeviceError, MeasurementError, ModelError, OvtuneError, StorageError, StudyError
+from ovtune.preparation import Wish, baselines, check_devices, check_same, named_devices
+from ovtune.space import Host
+from ovtune.study import Setup
+from ovtune.workload import ClosedLoop, ConstantRate
+from tests import fake
+from tests.fake_runtime import FakeRuntime, answer
+
+GPU = Device(name="GPU.0", full_name="Test GPU", capabilities=("FP32", "FP16"), precision="f16")
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeRuntime], FakeRuntime]:
+    def put(runtime: FakeRuntime) -> FakeRuntime:
+        monkeypatch.setattr(preparation, "ask", runtime.ask)
+        return runtime
+
+    return put
+
+
+def made(runtime: FakeRuntime, wish: Wish | None = None) -> Setup:
+    assert runtime
+    return preparation.make(wish or Wish(), "demo:mobilenet", ClosedLoop())
+
+
+class TestMake:
+    def test_one_device(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """On a host with one device the space is over it, and its equal answers are one baseline."""
+        setup = made(use(FakeRuntime()))
+        assert [b.name for b in setup.baselines] == ["LATENCY hint or no settings on CPU", "THROUGHPUT hint on CPU"]
+        assert {c.device.removeprefix("BATCH:")[:3] for c in setup.space.configs} == {"CPU"}
+        assert setup.environment == describe_host("2026.4", (fake.CPU,))
+        assert setup.device_strings == ()
+
+    def test_several_devices(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """With two devices each order, AUTO and each exclusion is asked; baselines stand on single devices and AUTO."""
+        runtime = use(FakeRuntime(fake.CPU, GPU))
+        setup = made(runtime)
+        asked = {device for task, device in runtime.asked if task == "advise"}
+        assert asked == {"CPU", "GPU.0", "AUTO", "AUTO:CPU,GPU.0", "AUTO:GPU.0,CPU", "AUTO:-CPU", "AUTO:-GPU.0"}
+        assert {b.config.device for b in setup.baselines} == {"CPU", "GPU.0", "AUTO"}
+
+    def test_chosen_device_strings(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """Exactly the chosen strings are searched, and the answers on them are the baselines."""
+        runtime = use(FakeRuntime(fake.CPU, GPU))
+        setup = made(runtime, Wish(device_strings=("AUTO:GPU,CPU",)))
+        assert {c.device for c in setup.space.configs} == {"AUTO:GPU,CPU"}
+        assert {b.config.device for b in setup.baselines} == {"AUTO:GPU,CPU"}
+        assert setup.device_strings == ("AUTO:GPU,CPU",)
+
+    @pytest.mark.parametrize("error", [DeviceError("GPU.0 does not take the model"), MeasurementError("it died")])
+    def test_what_refuses_is_left_out_with_its_reason(
+        self, use: Callable[[FakeRuntime], FakeRuntime], error: OvtuneError
+    ) -> None:
+        """A device that refuses the model, or whose plugin dies, is noted, and the others are searched."""
+        setup = made(use(FakeRuntime(fake.CPU, GPU, refuses={"GPU.0": error})))
+        assert setup.refused == {"GPU.0": str(error)}
+        assert "GPU.0" not in {c.device for c in setup.space.configs}
+
+    def test_nothing_that_runs_is_an_error_with_reasons(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """Where no device runs the model the error says why, for each of them."""
+        refuses: dict[str, OvtuneError] = {d: DeviceError(f"{d} has no memory") for d in ("CPU",)}
+        with pytest.raises(DeviceError, match=r"no device can run demo:mobilenet .*CPU: CPU has no memory"):
+            made(use(FakeRuntime(refuses=refuses)))
+
+    def test_unknown_device_is_refused_before_anything_is_compiled(
+        self, use: Callable[[FakeRuntime], FakeRuntime]
+    ) -> None:
+        """A device that the host has not is named with those that it has."""
+        runtime = use(FakeRuntime())
+        with pytest.raises(DeviceError, match=r"device AUTO:NPU,CPU names NPU, .* it has CPU"):
+            made(runtime, Wish(device_strings=("CPU", "AUTO:NPU,CPU")))
+        assert [task for task, _ in runtime.asked] == ["survey"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("CPU", ["CPU"]),
+        ("GPU.1", ["GPU.1"]),
+        ("AUTO", []),
+        ("AUTO:GPU.1,CPU", ["GPU.1", "CPU"]),
+        ("AUTO:-GPU, CPU", ["GPU", "CPU"]),
+        ("BATCH:CPU(4)", ["CPU"]),
+        ("MULTI:CPU(2),GPU(3)", ["CPU", "GPU"]),
+        ("HETERO", []),
+        ("", [""]),
+    ],
+)
+def test_devices_that_a_string_names(text: str, names: list[str]) -> None:
+    """Lists, exclusions, batch sizes and numbers of requests are taken apart."""
+    assert named_devices(text) == names
+
+
+def test_generic_name_stands_for_numbered_devices() -> None:
+    """GPU names GPU.0; a number that is not there does not."""
+    seen = survey.Sight(version="1", devices=(fake.CPU, GPU), model=None)
+    check_devices(("GPU", "AUTO:GPU.0,CPU", "AUTO"), seen)
+    for strange in ("GPU.1", "gpu", "", "AUTO:GPU,,CPU"):
+        with pytest.raises(DeviceError):
+            check_devices((strange,), seen)
+
+
+class TestBaselines:
+    def test_each_name_says_what_is_deployed(self) -> None:
+        """A baseline's config has the hint of its name and the requests of its own answer."""
+        advice = (answer("CPU", "none", 3, "x"), answer("CPU", "LATENCY", 1, "y"), answer("CPU", "THROUGHPUT", 4, "z"))
+        host = Host(devices=(fake.CPU,), device_strings=("CPU",), advice=advice, refused={})
+        found = [(b.name, b.config.hint, b.config.nireq) for b in baselines(host, chosen=False)]
+        assert found == [
+            ("no settings on CPU", None, 3),
+            ("LATENCY hint on CPU", "LATENCY", 1),
+            ("THROUGHPUT hint on CPU", "THROUGHPUT", 4),
+        ]
+
+    def test_lists_are_no_baselines_unless_chosen(self) -> None:
+        """An order of devices is what the search looks for; OpenVINO's own answers are single devices and AUTO."""
+        advice = tuple(answer(d, "none", 1, d) for d in ("CPU", "AUTO", "AUTO:CPU,GPU", "AUTO:-CPU"))
+        host = Host(devices=(fake.CPU, GPU), device_strings=(), advice=advice, refused={})
+        assert [b.config.device for b in baselines(host, chosen=False)] == ["CPU", "AUTO"]
+        assert len(baselines(host, chosen=True)) == 4
+
+
+class TestCheckSame:
+    def setup(self) -> Setup:
+        setup = fake.setup()
+        return replace(
+            setup,
+            environment=describe_host("2026.4", (fake.CPU,)),
+            plugins={"CPUX": "cpu_plugin"},
+            device_strings=("CPU",),
+        )
+
+    def test_same_wish_passes(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """The same command, and one that says less, go on with the study."""
+        use(FakeRuntime())
+        check_same(self.setup(), Wish(), "one")
+        whole = Wish(
+            model="demo:mobilenet",
+            workload=ClosedLoop(),
+            device_strings=("CPU",),
+            plugins={"CPUX": "cpu_plugin"},
+        )
+        check_same(self.setup(), whole, "one")
+
+    @pytest.mark.parametrize(
+        ("wish", "said"),
+        [
+            (Wish(workload=ConstantRate(interval_s=0.03)), "load: interval:30ms, not closed"),
+            (Wish(device_strings=("AUTO",)), "devices: AUTO, not CPU"),
+            (Wish(plugins={"CPUY": "cpu_plugin"}), "plugins: .*CPUY.*, not .*CPUX"),
+        ],
+    )
+    def test_other_wish_is_refused_with_the_difference(
+        self, use: Callable[[FakeRuntime], FakeRuntime], wish: Wish, said: str
+    ) -> None:
+        """Another load, other devices or other plugins are shown beside what the study was made with."""
+        use(FakeRuntime())
+        with pytest.raises(StudyError, match=said) as caught:
+            check_same(self.setup(), wish, "one")
+        assert "--study" in str(caught.value)
+
+    def test_changed_model_is_refused(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """A model of the same path with other weights is another one."""
+        runtime = use(FakeRuntime())
+        runtime.model = replace(fake.MODEL, sha256="f" * 64)
+        with pytest.raises(StudyError, match=r"model: demo:mobilenet \(ffffffff\), not demo:mobilenet \(00000000\)"):
+            check_same(self.setup(), Wish(), "one")
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [({"cpus": 99}, "cpus: .*, not 99"), ({"openvino": "2025.1"}, "openvino: 2026.4, not 2025.1")],
+    )
+    def test_other_host_is_refused(
+        self, use: Callable[[FakeRuntime], FakeRuntime], change: dict[str, int | str], said: str
+    ) -> None:
+        """Measurements of another machine are not mixed with this one's."""
+        use(FakeRuntime())
+        environment: Environment = replace(self.setup().environment, **change)  # type: ignore[arg-type]
+        with pytest.raises(StudyError, match=said):
+            check_same(replace(self.setup(), environment=environment), Wish(), "one")
+
+
+class TestFiles:
+    def test_native_files_are_used_and_others_converted_once(
+        self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
+    ) -> None:
+        """A built-in model is its own first precision; the other one is converted, and found there the next time."""
+        runtime = use(FakeRuntime())
+        for _ in range(2):
+            found = preparation.files(fake.setup(), tmp_path / "model")
+            assert found["FP32"] == "demo:mobilenet"
+            assert Path(found["FP16"]).is_absolute()
+            assert Path(found["FP16"]).read_text() == "model"
+        assert runtime.asked == [("convert", "FP16")]
+
+    def test_other_formats_are_converted_in_every_precision(
+        self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
+    ) -> None:
+        """An ONNX file is read once and kept as IR, so that no block pays for it."""
+        runtime = use(FakeRuntime())
+        setup = fake.setup(model=replace(fake.MODEL, path="net.onnx"))
+        assert set(preparation.files(setup, tmp_path)) == {"FP32", "FP16"}
+        assert runtime.asked == [("convert", "FP32"), ("convert", "FP16")]
+
+    def test_another_model_of_the_name_is_converted_anew(
+        self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
+    ) -> None:
+        """Converted files are kept by the model's digest."""
+        runtime = use(FakeRuntime())
+        preparation.files(fake.setup(), tmp_path)
+        preparation.files(fake.setup(model=replace(fake.MODEL, sha256="f" * 64)), tmp_path)
+        assert runtime.asked == [("convert", "FP16")] * 2
+
+    def test_folder_that_cannot_be_made(self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path) -> None:
+        """A studies folder that cannot hold the files is an error with its path."""
+        use(FakeRuntime())
+        (tmp_path / "file").write_text("")
+        with pytest.raises(StorageError, match="file/model cannot be made"):
+            preparation.files(fake.setup(), tmp_path / "file" / "model")
+
+
+def test_model_is_needed(use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+    """Without a model's name there is nothing to prepare."""
+    use(FakeRuntime())
+    with pytest.raises(ModelError, match="no model was named"):
+        preparation._model(preparation.sight(None, {}))

@@ -1,0 +1,405 @@
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ovtune import duel
+from ovtune.caveat import Caveat
+from ovtune.config import Config
+from ovtune.errors import MeasurementError
+from ovtune.estimate import Unavailable
+from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
+from ovtune.goal import Goal
+from ovtune.measurement import Block, Plan
+from ovtune.result import Interval, Result, _next_block, conclude, contested, last_duel, measured, survey_field
+from ovtune.study import Baseline, Phase, Sides, Study, Visit
+from tests import fake
+from tests.value import block, told
+
+LATENCY, THROUGHPUT = (b.config for b in fake.BASELINES)
+BEST = Config(device="CPU", nireq=2, properties={"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"})
+CROWD = replace(BEST, nireq=4)
+QUICK = Goal(latency="p50", prefer="throughput")
+Truth = Mapping[Config, float]
+
+
+def _visits(
+    told_so_far: Sequence[Visit], made: Sequence[tuple[Config, Outcome]], phase: Phase, confirmation: int = 0
+) -> tuple[Visit, ...]:
+    """Further visits: a trial each in the search, a round for each two of them in a duel."""
+    first = len(told_so_far)
+    return (
+        *told_so_far,
+        *(
+            Visit(
+                number=first + i,
+                phase=phase,
+                trial=i if phase == "search" else None,
+                confirmation=confirmation,
+                round=i // 2 if phase == "duel" else 0,
+                config=config,
+                outcome=outcome,
+            )
+            for i, (config, outcome) in enumerate(made)
+        ),
+    )
+
+
+def _evaluator(truth: Truth, noise: float, seed: int = 0) -> fake.FakeEvaluator:
+    by_key = {config.key: value for config, value in truth.items()}
+    return fake.FakeEvaluator(noise=noise, seed=seed, truth=lambda config: by_key[config.key])
+
+
+def _study(visits: tuple[Visit, ...], *, goal: Goal = QUICK, duels: Mapping[int, Sides] | None = None) -> Study:
+    return Study(
+        name="s",
+        created="2026-11-20T09:00:00Z",
+        setup=fake.setup(),
+        goal=goal,
+        trials=sum(v.phase == "search" for v in visits),
+        stopped="",
+        duels=duels or {},
+        visits=visits,
+    )
+
+
+def _fought(
+    truth: Truth,
+    *,
+    candidate: Config = BEST,
+    baseline: Config = THROUGHPUT,
+    noise: float = 0.005,
+    pairs: int = 20,
+    cap: int = 20,
+    goal: Goal = QUICK,
+    searched: Truth | None = None,
+) -> Study:
+    """A study whose search found ``searched``; its duel of ``pairs`` pairs, planned for ``cap``, found ``truth``."""
+    search, fight = _evaluator(searched or truth, noise), _evaluator(truth, noise, seed=1)
+    visits = _visits((), [(config, search.evaluate(config, Plan())) for config in truth], "search")
+    sides = {"candidate": candidate, "baseline": baseline}
+    turns = [sides[side] for pair in range(pairs) for side in duel.order(pair)]
+    visits = _visits(visits, [(config, fight.evaluate(config, Plan())) for config in turns], "duel", 1)
+    planned = Sides(candidate=candidate, baseline=baseline, goal=goal, looks=duel.looks(cap))
+    return _study(visits, goal=goal, duels={1: planned})
+
+
+def _truth(best: float, config: Config = BEST) -> dict[Config, float]:
+    """The baselines' latencies are 25 ms and 20 ms; that of BEST is 2000 ms by its throughput."""
+    return {LATENCY: 40.0, THROUGHPUT: 100.0, config: best}
+
+
+def test_better() -> None:
+    """A gain that the duel shows is recommended, with its ratios and in words."""
+    result = conclude(_fought(_truth(130)), QUICK)
+    assert result.verdict.kind == "better"
+    assert result.recommended == BEST
+    assert result.baseline.name == "THROUGHPUT hint on CPU"
+    assert result.verdict.throughput_ratio is not None
+    assert result.verdict.throughput_ratio.low < 1.3 < result.verdict.throughput_ratio.high
+    assert result.verdict.text.startswith("30 % (")
+    assert result.verdict.text.endswith("than OpenVINO's THROUGHPUT hint on CPU")
+    assert result.verdict.pairs == 20
+    assert result.trial == 2
+    assert not result.caveats
+
+
+def test_trade() -> None:
+    """A gain that costs latency is a trade, and the text tells both sides of it."""
+    result = conclude(_fought(_truth(140, CROWD), candidate=CROWD), QUICK)
+    assert result.verdict.kind == "trade"
+    assert result.recommended == CROWD
+    assert "more throughput and" in result.verdict.text
+    assert "higher p50" in result.verdict.text
+
+
+@pytest.mark.parametrize("best", [100.0, 70.0])
+def test_equal(best: float) -> None:
+    """Where the duel finds both alike, or the candidate slower, the baseline is best and is recommended."""
+    result = conclude(_fought(_truth(best), searched=_truth(130)), QUICK)
+    assert result.verdict.kind == "equal"
+    assert result.recommended == result.baseline.config == THROUGHPUT
+    assert "already best" in result.verdict.text
+
+
+def test_undecided() -> None:
+    """Where noise hides the difference the baseline is recommended, and it is said how much more would tell."""
+    result = conclude(_fought(_truth(102), noise=0.3), QUICK)
+    assert result.verdict.kind == "undecided"
+    assert result.recommended == result.baseline.config == THROUGHPUT
+    assert "after 20 pairs" in result.verdict.text
+    assert "more would decide it" in result.verdict.text
+
+
+def test_infeasible() -> None:
+    """Where nothing meets the limits the nearest is named with what it breaks."""
+    goal = Goal(prefer="throughput", max_latency_ms=1)
+    result = conclude(_fought(_truth(130), goal=goal), goal)
+    assert result.verdict.kind == "infeasible"
+    assert "the nearest one: p95 latency" in result.verdict.text
+    assert "is above 1 ms" in result.verdict.text
+
+
+def test_unconfirmed() -> None:
+    """Without a duel the most promising config is recommended, marked as such in verdict and caveats."""
+    result = conclude(_fought(_truth(130), pairs=0), QUICK)
+    assert result.verdict.kind == "unconfirmed"
+    assert result.recommended == BEST
+    assert [c.kind for c in result.caveats] == ["unconfirmed"]
+    assert (result.verdict.pairs, result.verdict.throughput_ratio, result.verdict.latency_ratio) == (0, None, None)
+    assert result.measured.source == "search"
+
+
+@pytest.mark.parametrize(("pairs", "judged"), [(7, 0), (8, 8), (13, 8), (14, 14), (19, 14), (20, 20)])
+def test_a_duel_is_judged_only_at_its_planned_looks(pairs: int, judged: int) -> None:
+    """A duel that was cut off is judged by the last look that it reached; before the first one it is unconfirmed."""
+    result = conclude(_fought(_truth(130), pairs=pairs), QUICK)
+    assert result.verdict.pairs == judged
+    assert result.verdict.kind == ("better" if judged else "unconfirmed")
+
+
+def test_a_duel_for_another_goal_settles_nothing() -> None:
+    """Asked for another goal than was fought for, the study answers without confirmation."""
+    study = _fought(_truth(130))
+    for goal in (Goal(prefer="latency"), replace(QUICK, margin=0.05), replace(QUICK, max_latency_ms=100)):
+        assert conclude(study, goal).verdict.kind == "unconfirmed"
+
+
+def test_a_duel_against_another_baseline_settles_nothing() -> None:
+    """Where another baseline has become the strongest, beating the old one is no verdict."""
+    result = conclude(_fought(_truth(130), baseline=LATENCY), QUICK)
+    assert result.baseline.config == THROUGHPUT
+    assert result.verdict.kind == "unconfirmed"
+
+
+def test_a_baseline_that_leads_is_not_set_against_itself() -> None:
+    """Without any challenger the strongest baseline is the answer so far, and is not compared to itself."""
+    result = conclude(_study(_visits((), [(THROUGHPUT, block())], "search")), QUICK)
+    assert result.verdict.kind == "unconfirmed"
+    assert result.recommended == THROUGHPUT
+    assert result.verdict.text.startswith("OpenVINO's THROUGHPUT hint on CPU is the most promising")
+
+
+def test_published_figures_are_from_the_duel_alone() -> None:
+    """What the search read of the two sides, by which they were chosen, is in none of their published figures."""
+    result = conclude(_fought(_truth(130), searched=_truth(390)), QUICK)
+    for figures, value in ((result.measured, 130), (result.baseline_measured, 100)):
+        assert figures.source == "duel"
+        assert figures.blocks == 20
+        assert figures.throughput_per_s.value == pytest.approx(value, rel=0.02)
+        assert figures.throughput_per_s.high < 1.1 * value
+        assert figures.next_high < 1.1 * value
+    assert result.estimates[BEST.key].throughput_per_s.value > 300
+
+
+def test_other_configs_figures_are_from_the_search() -> None:
+    """A config that was not in the duel is shown with what search and elimination read of it."""
+    study = _fought(_truth(130))
+    result = conclude(study, QUICK)
+    figures = measured(result, LATENCY)
+    assert (figures.source, figures.blocks) == ("search", 1)
+    assert figures.throughput_per_s.value == pytest.approx(40, rel=0.02)
+
+
+def test_the_duels_blocks_take_no_part_in_choosing() -> None:
+    """Estimates, front and strongest baseline are the same with and without the duel's blocks."""
+    study = _fought(_truth(130), searched=_truth(150))
+    without = replace(study, visits=tuple(v for v in study.visits if v.phase != "duel"))
+    assert survey_field(study, QUICK) == survey_field(without, QUICK)
+
+
+def test_intervals_hold_their_values() -> None:
+    """The interval of the mean holds the value, and the one of the next block holds that interval and all blocks."""
+    study = _fought(_truth(130), noise=0.05)
+    figures = conclude(study, QUICK).measured
+    throughput = figures.throughput_per_s
+    assert figures.next_low <= throughput.low <= throughput.value <= throughput.high <= figures.next_high
+    fought = last_duel(study)
+    assert fought is not None
+    seen = [pair[0].throughput_per_s for pair in fought.pairs]
+    assert figures.next_low <= min(seen) < max(seen) <= figures.next_high
+    for latency in figures.latency_ms.values():
+        assert isinstance(latency, Unavailable) or latency.low <= latency.value <= latency.high
+    assert isinstance(figures.latency_ms["p95"], Interval)
+    assert isinstance(figures.latency_ms["p99.9"], Unavailable)
+
+
+@pytest.mark.parametrize("count", [1, 3, 10, 30])
+def test_the_next_block_falls_into_its_interval(count: int) -> None:
+    """Of fresh blocks on a host as noisy as usual about one in twenty falls outside of what was promised, or fewer."""
+    generator = np.random.default_rng(count)
+    blocks = -np.abs(generator.normal(0, 0.05, (1500, count + 1)))
+    promised = [_next_block(row[:-1], 0.04) for row in blocks]
+    inside = [low <= math.exp(row[-1]) <= high for (low, high), row in zip(promised, blocks, strict=True)]
+    assert 0.93 <= np.mean(inside) < 1
+
+
+def test_a_limit_is_held_against_the_published_figures() -> None:
+    """Whether the recommendation meets the limits is read from its duel, in the asked percentile."""
+    goal = Goal(prefer="throughput", max_latency_ms=16)
+    result = conclude(_fought(_truth(130), goal=goal), goal)
+    latency = result.measured.latency_ms["p95"]
+    assert result.metric == "p50"
+    assert isinstance(latency, Interval)
+    assert 2000 / 130 < 16 < latency.value
+    assert result.recommended == BEST
+    assert result.verdict.kind == "infeasible"
+    assert "the nearest one: p95 latency" in result.verdict.text
+
+
+def test_a_baseline_outside_the_limits_is_said() -> None:
+    """Where the winner meets a limit that the baseline breaks, the text says so."""
+    goal = Goal(prefer="throughput", min_throughput_per_s=110)
+    result = conclude(_fought(_truth(130), goal=goal), goal)
+    assert result.verdict.kind == "better"
+    assert "; OpenVINO's THROUGHPUT hint on CPU breaks a limit: throughput 99" in result.verdict.text
+
+
+def test_infeasible_is_only_what_nothing_meets() -> None:
+    """A baseline that is recommended although it breaks a limit, while another config meets it, is not infeasible."""
+    goal = Goal(latency="p50", prefer="latency", max_latency_ms=25)
+    truth = {LATENCY: 30.0, THROUGHPUT: 79.0, BEST: 79.0, CROWD: 400.0}
+    study = _fought(truth, goal=goal, searched={**truth, BEST: 300.0})
+    result = conclude(study, goal)
+    assert result.recommended == THROUGHPUT
+    assert result.verdict.kind == "equal"
+    assert "what is recommended breaks a limit: p50 latency" in result.verdict.text
+    alone = conclude(replace(study, visits=tuple(v for v in study.visits if v.config != CROWD)), goal)
+    assert alone.verdict.kind == "infeasible"
+
+
+@pytest.mark.parametrize(
+    ("goal", "baseline", "about"),
+    [
+        (Goal(prefer="balanced"), told(100, 30), "balanced"),
+        (Goal(prefer="throughput", max_latency_ms=20), told(100, 30), "latency"),
+        (Goal(prefer="latency", min_throughput_per_s=200), told(100, 30), "throughput"),
+        (Goal(prefer="throughput", max_latency_ms=40), told(100, 30), "throughput"),
+        (Goal(prefer="efficiency", max_memory_bytes=1), told(100, 30), "efficiency"),
+    ],
+)
+def test_what_a_duel_is_about(goal: Goal, baseline: object, about: str) -> None:
+    """A duel is about the limit that the baseline breaks, else about what is preferred."""
+    assert contested(goal, baseline, "p95") == about  # type: ignore[arg-type]
+
+
+def test_the_strongest_baseline_depends_on_the_goal() -> None:
+    """The strongest of OpenVINO's answers is the best for the goal, and no answer is a challenger."""
+    study = _fought({LATENCY: 90.0, THROUGHPUT: 100.0, BEST: 80.0})
+    fast, quick = survey_field(study, QUICK), survey_field(study, Goal(prefer="latency"))
+    assert fast.strongest is not None
+    assert quick.strongest is not None
+    assert fast.strongest.config == THROUGHPUT
+    assert quick.strongest.config == LATENCY
+    assert fast.challenger is not None
+    assert fast.challenger.config == BEST
+
+
+def test_a_baseline_that_shares_blocks_is_measured_by_them() -> None:
+    """A baseline that runs as a config measured before has that one's figures, and that one is no challenger."""
+    search = _visits(
+        (),
+        [(BEST, block(throughput_per_s=130)), (THROUGHPUT, SameAs(config_key=BEST.key, effective_key="key"))],
+        "search",
+    )
+    field = survey_field(_study(search), QUICK)
+    assert field.strongest is not None
+    assert field.strongest.config == THROUGHPUT
+    assert field.challenger is None
+    result = conclude(_study(search), QUICK)
+    assert result.baseline_measured.throughput_per_s.value == pytest.approx(130)
+
+
+def test_without_any_baseline_the_first_config_stands_for_it() -> None:
+    """Where none of OpenVINO's own answers could be measured, others are held against the first config."""
+    search = _visits(
+        (),
+        [
+            (THROUGHPUT, Failed(reason="died")),
+            (CROWD, block(throughput_per_s=90)),
+            (BEST, block(throughput_per_s=130)),
+        ],
+        "search",
+    )
+    result = conclude(_study(search), QUICK)
+    assert result.baseline == Baseline(name="the first config measured", config=CROWD)
+    assert result.recommended == BEST
+    assert "OpenVINO's the" not in result.verdict.text
+
+
+def test_nothing_measured_names_the_most_frequent_reason() -> None:
+    """A study in which every trial came to nothing says why most of them did."""
+    gone, refused = Failed(reason="the process was ended by SIGSEGV"), Infeasible(reason="CPU refuses it")
+    study = _study(_visits((), [(LATENCY, refused), (THROUGHPUT, gone), (BEST, gone)], "search"))
+    with pytest.raises(MeasurementError, match=r"all 3 trials came to nothing, 2 of them because: .*SIGSEGV"):
+        conclude(study, QUICK)
+
+
+def test_an_empty_study_says_so() -> None:
+    """A study without any visit asks for a search."""
+    with pytest.raises(MeasurementError, match="holds no measurement yet"):
+        conclude(_study(()), QUICK)
+
+
+def test_incomplete_pairs_do_not_count() -> None:
+    """A pair of which one side failed, or has not been measured yet, is left out; the others stay pairs."""
+    study = _fought(_truth(130), pairs=10, cap=10)
+    broken = [replace(v, outcome=Failed(reason="died")) if v.number == 5 else v for v in study.visits[:-1]]
+    fought = last_duel(replace(study, visits=tuple(broken)))
+    assert fought is not None
+    assert len(fought.pairs) == 8
+    for candidate, baseline in fought.pairs:
+        assert candidate.throughput_per_s > 1.2 * baseline.throughput_per_s
+
+
+def test_caveats_are_those_of_what_is_recommended() -> None:
+    """A doubt about the recommended config is told once, however many blocks had it; others' doubts are not."""
+    doubt, other = (Caveat(kind="few_samples", parameters={"samples": n}) for n in (3, 4))
+    search = _visits(
+        (),
+        [
+            (THROUGHPUT, block(throughput_per_s=100, caveats=(other,))),
+            (BEST, block(throughput_per_s=130, caveats=(doubt,))),
+            (BEST, block(throughput_per_s=130, caveats=(doubt,))),
+        ],
+        "search",
+    )
+    assert [c.text for c in conclude(_study(search), QUICK).caveats if c.kind != "unconfirmed"] == [doubt.text]
+
+
+def test_the_front_is_what_nothing_beats() -> None:
+    """The front of a study runs from the most throughput to the least latency."""
+    result = conclude(_fought({LATENCY: 90.0, THROUGHPUT: 100.0, BEST: 130.0, CROWD: 140.0}), QUICK)
+    throughputs = [e.throughput_per_s.value for e in result.front]
+    assert [e.config for e in result.front] == [CROWD, BEST, LATENCY]
+    assert throughputs == sorted(throughputs, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(1.3, "30 %"), (0.7, "30 %"), (1.0, "0 %")], ids=["gain", "loss", "nothing"]
+)
+def test_percent_in_words(ratio: float, text: str) -> None:
+    """A ratio is told as a change, with its interval where that lies on one side."""
+    study = _fought(_truth(100 * ratio), searched=_truth(130))
+    result: Result = conclude(study, QUICK)
+    told_ratio = result.verdict.throughput_ratio
+    assert told_ratio is not None
+    assert abs(told_ratio.value - ratio) < 0.01
+    if ratio != 1:
+        assert text in result.verdict.text
+    assert math.isfinite(told_ratio.high)
+
+
+def test_a_whole_study() -> None:
+    """A finished study with refused and failed trials gives an answer whose parts fit each other."""
+    study = fake.study()
+    result = conclude(study, study.goal)
+    assert result.verdict.kind in {"better", "trade", "equal", "undecided"}
+    assert result.measured.source == result.baseline_measured.source == "duel"
+    assert result.recommended.key in {v.config.key for v in study.visits}
+    assert set(result.estimates) == {
+        v.config.key for v in study.visits if v.phase == "search" and isinstance(v.outcome, Block)
+    }
+    assert all(e.config.key in result.estimates for e in result.front)

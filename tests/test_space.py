@@ -1,0 +1,258 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovtune import space as spaces
+from ovtune.config import Config, split_batch
+from ovtune.environment import Device
+from ovtune.model import Model
+from ovtune.space import (
+    AUTO_BATCH_TIMEOUTS_MS,
+    HINTS,
+    RULES,
+    Advice,
+    Host,
+    Space,
+    build,
+    device_strings,
+    request_counts,
+)
+from ovtune.workload import ClosedLoop, ConstantRate, Workload
+from tests import fake
+
+OPEN = ConstantRate(interval_s=0.03)
+MODEL = replace(fake.MODEL, precisions=("FP32",), batch_sizes=(1, 2))
+ODD = replace(MODEL, auto_batchable=False)
+CPU = Device(name="CPU", full_name="Test CPU", capabilities=("FP32", "BF16", "INT8"), precision="bf16")
+GPU = Device(name="GPU", full_name="Test GPU", capabilities=("FP32", "FP16", "INT8"), precision="f16")
+
+
+def _host(*devices: Device, strings: tuple[str, ...] = (), nireq: int = 1) -> Host:
+    named = strings or device_strings(devices)
+    advice = tuple(
+        Advice(device=device, hint=hint, nireq=nireq, effective={}, effective_key=f"{device} {hint}")
+        for device in named
+        for hint in HINTS
+        if hint != "CUMULATIVE_THROUGHPUT" or device.startswith("AUTO")
+    )
+    return Host(devices=devices, device_strings=named, advice=advice, refused={})
+
+
+ONE, TWO = _host(CPU), _host(CPU, GPU)
+
+
+def _cumulative_alone(config: Config, model: Model, load: Workload) -> bool:
+    return config.hint == "CUMULATIVE_THROUGHPUT" and "AUTO" not in config.device
+
+
+def _batch_over_several(config: Config, model: Model, load: Workload) -> bool:
+    inner, size = split_batch(config.device)
+    return size > 1 and inner.startswith("AUTO")
+
+
+def _batch_twice(config: Config, model: Model, load: Workload) -> bool:
+    return config.auto_batch_size > 1 and config.batch_size > 1
+
+
+def _batch_without_a_batch(config: Config, model: Model, load: Workload) -> bool:
+    return config.auto_batch_size > 1 and not model.auto_batchable
+
+
+def _partial_batch(config: Config, model: Model, load: Workload) -> bool:
+    return config.nireq % config.auto_batch_size != 0
+
+
+def _timeout_for_nothing(config: Config, model: Model, load: Workload) -> bool:
+    acts = config.auto_batch_size > 1 and isinstance(load, ConstantRate)
+    return ("AUTO_BATCH_TIMEOUT" in config.properties) != acts
+
+
+def _crowd(config: Config, model: Model, load: Workload) -> bool:
+    return config.nireq * config.batch_size > 32  # 16 for each of the two requests that every device can have
+
+
+def _sync_for_throughput(config: Config, model: Model, load: Workload) -> bool:
+    return config.api == "sync" and "THROUGHPUT" in (config.hint or "")
+
+
+_Sign = Callable[[Config, Model, Workload], bool]
+_SIGNS: dict[str, tuple[_Sign, Host, Model, Workload]] = {
+    "cumulative-needs-several": (_cumulative_alone, TWO, MODEL, ClosedLoop()),
+    "auto-batch-one-device": (_batch_over_several, TWO, MODEL, ClosedLoop()),
+    "auto-batch-or-batch": (_batch_twice, ONE, MODEL, ClosedLoop()),
+    "auto-batch-model": (_batch_without_a_batch, ONE, ODD, ClosedLoop()),
+    "auto-batch-multiples": (_partial_batch, ONE, MODEL, ClosedLoop()),
+    "items-in-flight": (_crowd, ONE, replace(MODEL, batch_sizes=(1, 16)), ClosedLoop()),
+    "sync-no-throughput-hint": (_sync_for_throughput, ONE, MODEL, ClosedLoop()),
+    "timeout-with-auto-batch": (_timeout_for_nothing, ONE, MODEL, OPEN),
+}
+
+
+@pytest.mark.parametrize("load", [ClosedLoop(), OPEN])
+def test_sync_beside_async(load: Workload) -> None:
+    """Each config of one request without a throughput hint is offered with both interfaces, and no other one is."""
+    configs = build(ONE, MODEL, load, {}).configs
+    alone = {c.key for c in configs if c.nireq == 1 and "THROUGHPUT" not in (c.hint or "")}
+    sync = {c.key for c in configs if c.api == "sync"}
+    assert sync
+    assert sync <= alone
+    assert {replace(c, api="async").key for c in configs if c.api == "sync"} == alone - sync
+
+
+def test_every_rule_is_tested() -> None:
+    """No rule stands without a test of its own, and no two have one name."""
+    assert sorted(rule.name for rule in RULES) == sorted(_SIGNS)
+    assert all(rule.reason for rule in RULES)
+
+
+@pytest.mark.parametrize("name", sorted(_SIGNS))
+def test_a_rule_keeps_out_what_it_forbids(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the rule no config does what it forbids; without it some would: each rule is needed, and is enough."""
+    sign, host, model, load = _SIGNS[name]
+    assert not any(sign(c, model, load) for c in build(host, model, load, {}).configs)
+    monkeypatch.setattr(spaces, "RULES", tuple(rule for rule in RULES if rule.name != name))
+    assert any(sign(c, model, load) for c in build(host, model, load, {}).configs)
+
+
+@pytest.mark.parametrize(
+    ("host", "model", "load"),
+    [(ONE, MODEL, ClosedLoop()), (ONE, MODEL, OPEN), (ONE, ODD, OPEN), (TWO, MODEL, ClosedLoop()), (TWO, ODD, OPEN)],
+)
+def test_no_space_holds_what_any_rule_forbids(host: Host, model: Model, load: Workload) -> None:
+    """Whatever host, model and load, a space is not empty, holds each config once, and breaks no rule."""
+    configs = build(host, model, load, {}).configs
+    assert configs
+    assert len({c.key for c in configs}) == len(configs)
+    for sign, *_ in _SIGNS.values():
+        assert not any(sign(c, model, load) for c in configs)
+
+
+def test_the_order_is_fixed() -> None:
+    """The same host, model and load give the same configs in the same order."""
+    assert build(TWO, MODEL, ClosedLoop(), {}).configs == build(TWO, MODEL, ClosedLoop(), {}).configs
+
+
+def test_openvinos_own_answers_are_in_the_space() -> None:
+    """Each device string's own answers, with the requests that they advise, can be tried."""
+    host = _host(CPU, GPU, nireq=10)
+    keys = {c.key for c in build(host, MODEL, ClosedLoop(), {}).configs}
+    for answer in host.advice:
+        properties = {} if answer.hint == "none" else {"PERFORMANCE_HINT": answer.hint}
+        assert Config(device=answer.device, properties=properties, nireq=10).key in keys
+
+
+def test_device_strings_of_one_device() -> None:
+    """One device is searched by its name alone: AUTO over it would be the same again."""
+    assert device_strings((CPU,)) == ("CPU",)
+
+
+def test_device_strings_of_two_devices() -> None:
+    """Of two devices there are the plain names, AUTO, AUTO in both orders, and AUTO without either."""
+    assert device_strings((CPU, GPU)) == (
+        "CPU",
+        "GPU",
+        "AUTO",
+        "AUTO:CPU,GPU",
+        "AUTO:GPU,CPU",
+        "AUTO:-CPU",
+        "AUTO:-GPU",
+    )
+
+
+def test_device_strings_of_three_devices() -> None:
+    """Of three devices all orders of two and of three appear, each once."""
+    found = device_strings((CPU, GPU, replace(GPU, name="NPU")))
+    orders = [text for text in found if text.startswith("AUTO:") and "-" not in text]
+    assert len(found) == len(set(found)) == 3 + 1 + 6 + 6 + 3
+    assert sum(text.count(",") == 2 for text in orders) == 6
+    assert {text.split(":")[1].split(",")[0] for text in orders} == {"CPU", "GPU", "NPU"}
+
+
+def test_every_device_string_is_searched() -> None:
+    """Orders, exclusions and plain names all have configs; only one device at a time is batched."""
+    devices = {c.device for c in build(TWO, MODEL, ClosedLoop(), {}).configs}
+    assert set(device_strings((CPU, GPU))) <= devices
+    assert {d for d in devices if d.startswith("BATCH")} == {
+        f"BATCH:{d}({n})" for d in ("CPU", "GPU") for n in (2, 4, 8, 16)
+    }
+
+
+def test_a_device_that_refused_is_not_searched() -> None:
+    """A device string without an answer of OpenVINO's own, which does not compile, is left out."""
+    host = replace(ONE, device_strings=("CPU", "GPU"), refused={"GPU": "no driver"})
+    assert {split_batch(c.device)[0] for c in build(host, MODEL, ClosedLoop(), {}).configs} == {"CPU"}
+
+
+def test_an_asked_batching_is_kept() -> None:
+    """A device string that names its automatic batching is searched with that batching alone."""
+    host = _host(CPU, strings=("BATCH:CPU(4)",), nireq=4)
+    configs = build(host, MODEL, ClosedLoop(), {}).configs
+    assert {c.device for c in configs} == {"BATCH:CPU(4)"}
+    assert {c.nireq for c in configs} >= {4, 8}
+
+
+@pytest.mark.parametrize(("load", "expected"), [(ClosedLoop(), set()), (OPEN, set(AUTO_BATCH_TIMEOUTS_MS))])
+def test_timeouts_appear_only_under_an_open_loop(load: Workload, expected: set[int]) -> None:
+    """In a closed loop no batch stays partial, so its timeout is not searched; in an open one all values are."""
+    found = {c.properties.get("AUTO_BATCH_TIMEOUT") for c in build(ONE, MODEL, load, {}).configs} - {None}
+    assert found == expected
+
+
+@given(st.sets(st.integers(1, 200), min_size=1, max_size=5))
+def test_request_counts_hold_the_advised(advised: set[int]) -> None:
+    """The advised numbers, their halves and their doubles are tried, in ascending order, each once, none below 1."""
+    counts = request_counts(advised)
+    wanted = {a for n in advised for a in (n // 2, n, 2 * n)} - {0}
+    assert wanted <= set(counts)
+    assert list(counts) == sorted(set(counts))
+    assert counts[0] == 1
+    assert counts[-1] <= max(4, 4 * max(advised))
+
+
+@pytest.mark.parametrize(
+    ("advised", "counts"),
+    [({1}, (1, 2, 3, 4)), ({2}, (1, 2, 3, 4, 6, 8)), ({5}, (1, 2, 3, 4, 5, 6, 8, 10, 12, 16))],
+)
+def test_request_counts_have_no_gaps(advised: set[int], counts: tuple[int, ...]) -> None:
+    """Between them stand 1, 2, 3, 4, 6, 8, ... up to four times the largest."""
+    assert request_counts(advised) == counts
+
+
+@pytest.mark.parametrize(
+    ("device", "precisions"),
+    [
+        ("CPU", {None, "f32"}),
+        ("GPU", {None, "f32"}),
+        ("AUTO:GPU,CPU", {None, "f32", "bf16", "f16"}),
+        ("BATCH:GPU(4)", {None, "f32"}),
+    ],
+)
+def test_inference_precisions(device: str, precisions: set[str | None]) -> None:
+    """A device is not asked for the precision that it takes by itself; devices that differ are asked for each."""
+    configs = build(TWO, MODEL, ClosedLoop(), {}).configs
+    assert {c.properties.get("INFERENCE_PRECISION_HINT") for c in configs if c.device == device} == precisions
+
+
+def test_precisions_batches_and_shapes_are_the_models() -> None:
+    """Weights and batch sizes are those that the model takes, and every config holds the given shapes."""
+    model = replace(MODEL, precisions=("FP16",), batch_sizes=(1, 8))
+    configs = build(ONE, model, ClosedLoop(), {"x": (1, 3)}).configs
+    assert {c.precision for c in configs} == {"FP16"}
+    assert {c.batch_size for c in configs} == {1, 8}
+    assert all(c.shapes == {"x": (1, 3)} for c in configs)
+
+
+def test_dimensions_are_what_differs() -> None:
+    """A dimension is a parameter with several values, in ascending order; what is not set stands as such."""
+    dimensions = build(ONE, MODEL, OPEN, {}).dimensions
+    assert dimensions["batch_size"] == (1, 2)
+    assert dimensions["auto_batch_size"] == (1, 2, 4, 8, 16)
+    assert dimensions["AUTO_BATCH_TIMEOUT"] == (*AUTO_BATCH_TIMEOUTS_MS, "unset")
+    assert dimensions["INFERENCE_PRECISION_HINT"] == ("f32", "unset")
+    assert set(dimensions["hint"]) == {"none", "LATENCY", "THROUGHPUT"}
+    assert "device" not in dimensions
+    assert "precision" not in dimensions
+    assert Space(configs=()).dimensions == {}

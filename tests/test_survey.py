@@ -1,0 +1,159 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pytest
+
+from ovtune import runtime, survey
+from ovtune.cap import threads_of
+from ovtune.config import Config, Scalar
+from ovtune.errors import DeviceError, ModelError, StorageError
+from ovtune.space import Advice
+from ovtune.survey import Conversion, DeviceQuestion, Question
+from tests import models
+
+pytestmark = pytest.mark.runtime
+
+PLUGINS = {"CPUX": "openvino_intel_cpu_plugin"}
+
+
+def advise(device: str, path: str = "demo:mlp") -> dict[str, Advice]:
+    """OpenVINO's own answers on a device, by hint."""
+    return {a.hint: a for a in survey.advise(DeviceQuestion(path=path, plugins=PLUGINS, device=device))}
+
+
+def convert(path: str, target: Path, precision: str) -> ov.Model:
+    """The converted model, read again."""
+    survey.convert(Conversion(path=path, plugins={}, precision=precision, target=str(target)))
+    return ov.Core().read_model(target)
+
+
+class TestLook:
+    """What is said of devices and model."""
+
+    def test_devices_alone(self) -> None:
+        """Without a model the devices are described, those of registered plugins among them."""
+        seen = survey.look(Question(path=None, plugins=PLUGINS))
+        assert seen.model is None
+        assert {"CPU", "CPUX"} <= {device.name for device in seen.devices}
+        assert ov.get_version().startswith(seen.version)
+
+    def test_model(self) -> None:
+        """With a model it is described too."""
+        seen = survey.look(Question(path="demo:mlp", plugins={}))
+        assert seen.model is not None
+        assert seen.model.name == "mlp"
+        assert "CPUX" not in {device.name for device in seen.devices}
+
+
+class TestAdvise:
+    """OpenVINO's own answers."""
+
+    def test_one_device(self) -> None:
+        """On one device there are three answers; no settings and LATENCY are one of them on the CPU."""
+        found = advise("CPU")
+        assert list(found) == ["none", "LATENCY", "THROUGHPUT"]
+        assert found["none"].effective_key == found["LATENCY"].effective_key
+        assert found["none"].nireq == found["LATENCY"].nireq == 1
+        assert found["THROUGHPUT"].effective["PERFORMANCE_HINT"] == "THROUGHPUT"
+        assert all(advice.device == "CPU" for advice in found.values())
+
+    @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU: the runtime takes no more than the cap")
+    @pytest.mark.parametrize("device", ["CPU", "AUTO", "AUTO:CPUX,CPU", "BATCH:CPU(4)"])
+    def test_most_threads(self, device: str) -> None:
+        """Where the runtime would take more threads than allowed it is asked again, held to them; else as it is."""
+        question = DeviceQuestion(path="demo:mlp", plugins=PLUGINS, device=device, most_threads=1)
+        held = {a.hint: a for a in survey.advise(question)}["THROUGHPUT"]
+        assert held.threads == 1
+        assert threads_of(held.effective) <= 1
+        free = {a.hint: a for a in survey.advise(replace(question, most_threads=1000))}["THROUGHPUT"]
+        assert free.threads is None
+        assert threads_of(free.effective) != 1
+        assert held.effective_key != free.effective_key
+
+    def test_auto(self) -> None:
+        """AUTO also has an answer that uses all its devices at once."""
+        found = advise("AUTO:CPUX,CPU")
+        assert list(found) == ["none", "LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT"]
+        assert found["none"].effective["EXECUTION_DEVICES"] == ["CPUX"]
+
+    def test_key_is_that_of_a_visit(self) -> None:
+        """An answer's key is that of a config with the advised number of requests."""
+        core = runtime.Runtime(PLUGINS)
+        for advice in advise("CPU").values():
+            properties: dict[str, Scalar] = {} if advice.hint == "none" else {"PERFORMANCE_HINT": advice.hint}
+            config = Config(device="CPU", properties=properties, nireq=advice.nireq)
+            compiled = core.compile(core.read("demo:mlp"), config)
+            assert compiled.effective_key(compiled.effective()) == advice.effective_key
+
+    def test_automatic_batching(self) -> None:
+        """Under automatic batching whole groups are advised."""
+        assert advise("BATCH:CPUX(4)")["none"].nireq % 4 == 0
+
+    def test_start_up_is_waited_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The advice is that of the device that serves in the end, not of the one that AUTO starts up on."""
+        waited: list[float] = []
+
+        def leave(self: runtime.Compiled, timeout_s: float = 0) -> bool:
+            waited.append(timeout_s)
+            return True
+
+        advised = property(lambda self: 7 if waited else 1)
+        monkeypatch.setattr(runtime.Compiled, "leave_startup", leave)
+        monkeypatch.setattr(runtime.Compiled, "optimal_nireq", advised)
+        assert advise("AUTO:CPU")["none"].nireq == 7
+
+    def test_refused(self) -> None:
+        """A device that there is not is refused with its name."""
+        with pytest.raises(DeviceError, match="TPU does not take the model"):
+            advise("TPU")
+
+
+class TestConvert:
+    """Models written in another precision."""
+
+    @pytest.mark.parametrize("name", ["squeezenet", "resnet50"])
+    def test_half(self, tmp_path: Path, name: str) -> None:
+        """A network written with FP16 weights holds no others, runs, and gives nearly what the original gives."""
+        path = models.light(name, tmp_path)
+        converted = convert(path, tmp_path / "half.xml", "FP16")
+        held = models.constants(converted)
+        assert held["f16"] > 1_000_000
+        assert held.get("f32", 0) < 1000
+        (expected,) = models.outputs(ov.Core().read_model(path))
+        (found,) = models.outputs(converted)
+        assert not np.array_equal(expected, found)
+        assert np.max(np.abs(expected - found)) < 0.01 * np.max(np.abs(expected))
+
+    def test_as_it_is(self, tmp_path: Path) -> None:
+        """A network written as it is gives exactly what the original gives."""
+        path = models.light("squeezenet", tmp_path)
+        converted = convert(path, tmp_path / "same.xml", "FP32")
+        assert "f16" not in models.constants(converted)
+        (expected,) = models.outputs(ov.Core().read_model(path))
+        (found,) = models.outputs(converted)
+        assert np.array_equal(expected, found)
+
+    def test_no_half_file(self, tmp_path: Path) -> None:
+        """Nothing but the finished model is left, and it takes the place of an older one."""
+        target = tmp_path / "model.xml"
+        convert("demo:mlp", target, "FP32")
+        size = target.with_suffix(".bin").stat().st_size
+        convert("demo:mlp", target, "FP16")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["model.bin", "model.xml"]
+        assert target.with_suffix(".bin").stat().st_size < 0.6 * size
+
+    def test_unreadable(self, tmp_path: Path) -> None:
+        """A model that cannot be read is not converted."""
+        (tmp_path / "bad.onnx").write_bytes(b"\x08\x07")
+        with pytest.raises(ModelError, match="cannot be read"):
+            convert(str(tmp_path / "bad.onnx"), tmp_path / "model.xml", "FP16")
+        assert not (tmp_path / "model.xml").exists()
+
+    def test_no_place(self, tmp_path: Path) -> None:
+        """A directory that cannot be written to is told as such."""
+        (tmp_path / "file").touch()
+        with pytest.raises(StorageError, match="cannot be written"):
+            convert("demo:mlp", tmp_path / "file" / "model.xml", "FP16")

@@ -1,0 +1,230 @@
+import io
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from rich.console import Console, RenderableType
+
+from ovtune import terminal
+from ovtune.caveat import Caveat
+from ovtune.config import Config
+from ovtune.environment import Device
+from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
+from ovtune.goal import Goal
+from ovtune.ledger import VisitEnded, VisitStarted
+from ovtune.measurement import Block, Plan
+from ovtune.result import conclude
+from ovtune.space import Advice
+from ovtune.store import Summary
+from ovtune.study import Phase
+from ovtune.survey import Sight
+from ovtune.tuning import Budget
+from tests import fake
+
+STUDY = fake.study()
+RESULT = conclude(STUDY, Goal())
+
+
+def shown(what: RenderableType, *, width: int = 200) -> str:
+    """What a person sees, without the spaces that fill a line."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(what)
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that a test moves itself."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def started(number: int, *, total: int = 50, phase: Phase = "search") -> VisitStarted:
+    return VisitStarted(phase=phase, number=number, total=total, config=fake.BASELINES[1].config)
+
+
+def ended(number: int, outcome: Outcome | None = None, *, total: int = 50, phase: Phase = "search") -> VisitEnded:
+    visit = started(number, total=total, phase=phase)
+    block = fake.FakeEvaluator().evaluate(visit.config, Plan())
+    return VisitEnded(started=visit, outcome=outcome or block, study=STUDY)
+
+
+class TestProgress:
+    def test_before_the_first_trial_it_says_what_it_does(self) -> None:
+        """While devices and model are asked, the view is not empty."""
+        assert "asking the devices" in shown(terminal.Progress(Goal(), Budget(trials=50)))
+
+    def test_live_view_shows_where_the_search_stands(self, clock: list[float]) -> None:
+        """Trial of how many, config in words, best throughput, best latency, size of the front, time left."""
+        progress = terminal.Progress(Goal(), Budget(trials=50, confirm_s=120))
+        progress.update(started(1))
+        clock[0] += 2
+        progress.update(ended(1))
+        progress.update(started(2))
+        view = shown(progress)
+        assert "trial 2/50" in view
+        assert "THROUGHPUT hint on CPU, nireq 2" in view
+        assert re.search(r"best throughput +\d+/s", view)
+        assert re.search(r"best p50 +[\d.]+ ms", view)
+        assert re.search(r"front +\d+ configs", view)
+        assert "about 3m 38s left" in view
+
+    def test_time_left_follows_the_pace_and_the_confirmation(self, clock: list[float]) -> None:
+        """What is left: the trials at their pace and the whole confirmation; then no more than the confirmation."""
+        progress = terminal.Progress(Goal(), Budget(trials=10, confirm_s=60))
+        for number in range(1, 6):
+            progress.update(started(number, total=10))
+            clock[0] += 3
+            progress.update(ended(number, total=10))
+        progress.update(started(6, total=10))
+        assert progress.left_s() == pytest.approx(5 * 3 + 60)
+        progress.update(started(1, total=1000, phase="elimination"))
+        clock[0] += 50
+        assert progress.left_s() == pytest.approx(10)
+        clock[0] += 50
+        assert progress.left_s() == 0
+
+    @pytest.mark.parametrize(
+        ("phase", "label"), [("search", "trial 3/9"), ("elimination", "elimination 3/9"), ("duel", "duel block 3/9")]
+    )
+    def test_one_line_for_each_visit(self, phase: Phase, label: str) -> None:
+        """Elsewhere than on a terminal a visit is one line: which one, which config, what came of it."""
+        progress = terminal.Progress(Goal(), Budget(trials=9))
+        assert progress.update(started(3, total=9, phase=phase)) is None
+        line = progress.update(ended(3, total=9, phase=phase))
+        assert line is not None
+        assert line.startswith(f"{label}: THROUGHPUT hint on CPU, nireq 2: ")
+        assert re.search(r"\d+/s, p50 [\d.]+ ms$", line)
+
+    def test_view_survives_a_study_without_numbers(self) -> None:
+        """While all has failed so far, the view shows the trial and no figures."""
+        progress = terminal.Progress(Goal(), Budget(trials=9))
+        progress.update(started(1, total=9))
+        event = ended(1, Failed(reason="no"), total=9)
+        progress.update(replace(event, study=replace(STUDY, visits=())))
+        assert "trial 1/9" in shown(progress)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (SameAs(config_key="k", effective_key="e"), "runs exactly as one that was measured: shared"),
+        (Infeasible(reason="CPU refuses it"), "infeasible: CPU refuses it"),
+        (Failed(reason="SIGSEGV"), "failed: SIGSEGV"),
+    ],
+)
+def test_outcome_in_words(outcome: Outcome, words: str) -> None:
+    """What came of a visit without numbers is said with its reason."""
+    assert terminal.outcome_words(outcome) == words
+
+
+def test_summary_shows_verdict_figures_and_files() -> None:
+    """The closing summary: verdict first, both sides' figures with intervals, caveats, where the files are."""
+    result = replace(RESULT, caveats=(Caveat(kind="few_samples", parameters={"samples": 3}),))
+    text = shown(terminal.summary(result, "studies/x/best.json", "studies/x/report.html"))
+    assert text.startswith(f"{result.verdict.kind.upper()}: {result.verdict.text}")
+    assert result.recommended.words in text
+    assert result.baseline.name in text
+    assert len(re.findall(r"throughput +\d+/s \(\d+ to \d+, 20 blocks\)", text)) == 2
+    assert "Only 3 inferences" in text
+    assert "studies/x/best.json" in text
+    assert "studies/x/report.html" in text
+
+
+def test_summary_says_why_a_percentile_is_missing() -> None:
+    """A latency objective without enough samples is shown as unavailable, with how many there are and must be."""
+    goal = Goal(latency="p99.9")
+    text = shown(terminal.summary(conclude(fake.study(goal=goal), goal), "b", "r"))
+    assert re.search(r"p99.9 +unavailable: \d+ of 6636 samples", text)
+    assert re.search(r"p50 +[\d.]+ ms", text)
+
+
+@pytest.mark.parametrize("text", ["a[/red]b", "[bold]x", "[link=http://x]", "a:smile:b", "[", "x\\[y"])
+def test_brackets_in_names_are_shown_as_they_are(text: str) -> None:
+    """A path, a device's name or a setting with brackets is text and no markup."""
+    model = replace(fake.MODEL, path=text)
+    seen = Sight(version="1", devices=(Device(name="CPU", full_name=text),), model=model)
+    advice = Advice(device="CPU", hint="none", nireq=1, effective={"EXECUTION_DEVICES": [text]}, effective_key="k")
+    summary = Summary(name="one", created="2026-11-20T09:00:00Z", model=text, trials=3, stopped="")
+    config = Config(device="CPU", nireq=1, properties={"P": text})
+    result = replace(RESULT, recommended=config)
+    for table, times in (
+        (terminal.studies([summary]), 1),
+        (terminal.settings(config, {"Q": text}), 2),
+        (terminal.summary(result, text, text), 3),
+    ):
+        assert shown(table).count(text) == times
+    assert sum(shown(table).count(text) for table in terminal.devices(seen, [advice], {"GPU": text})) == 4
+
+
+def test_studies_are_listed() -> None:
+    """Each study is one line; one whose search was cut off says so."""
+    made = [
+        Summary(name="one", created="2026-11-20T09:00:00Z", model="m.onnx", trials=3, stopped="all 3 trials are done"),
+        Summary(name="two", created="2026-11-21T09:00:00Z", model="demo:mlp", trials=0, stopped=""),
+    ]
+    lines = shown(terminal.studies(made)).splitlines()
+    assert re.search(r"one +m.onnx +3 +2026-11-20T09:00 +all 3 trials are done", lines[-2])
+    assert re.search(r"two +demo:mlp +0 +2026-11-21T09:00 +running, or cut off", lines[-1])
+
+
+def test_settings_stand_side_by_side() -> None:
+    """Requested and effective settings share a line; those of a device under AUTO carry its name."""
+    config = Config(
+        device="CPU", nireq=4, properties={"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    )
+    effective: Mapping[str, object] = {
+        "INFERENCE_PRECISION_HINT": "F32",
+        "DEVICE_PROPERTIES": {"CPU": {"NUM_STREAMS": 2}},
+        "EXECUTION_DEVICES": ["CPU", "GPU"],
+    }
+    text = shown(terminal.settings(config, effective))
+    assert re.search(r"INFERENCE_PRECISION_HINT +f32 +F32", text)
+    assert re.search(r"CPU.NUM_STREAMS +2", text)
+    assert re.search(r"EXECUTION_DEVICES +CPU, GPU", text)
+
+
+def test_devices_with_a_model_show_its_answers() -> None:
+    """Without a model the devices alone; with one OpenVINO's own answers, and what refused with its reason."""
+    alone = terminal.devices(Sight(version="2026.4", devices=(fake.CPU,), model=None), (), {})
+    assert len(alone) == 1
+    assert re.search(r"CPU +Test CPU +bf16 +FP32, BF16, INT8", shown(alone[0]))
+    effective = {"NUM_STREAMS": 2, "DEVICE_PROPERTIES": {"CPU": {"INFERENCE_NUM_THREADS": 4}}}
+    advice = Advice(device="AUTO", hint="THROUGHPUT", nireq=2, effective=effective, effective_key="k")
+    seen = Sight(version="2026.4", devices=(fake.CPU,), model=fake.MODEL)
+    text = shown(terminal.devices(seen, [advice], {"GPU": "no such device"})[1])
+    assert re.search(r"AUTO +THROUGHPUT +2 +2 +4", text)
+    assert re.search(r"GPU +refused +no such device", text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.02134, "0.0213 ms"), (3.937, "3.94 ms"), (128.4, "128 ms"), (1240.3, "1240 ms")]
+)
+def test_milliseconds(value: float, text: str) -> None:
+    """A latency has three digits or more."""
+    assert terminal.milliseconds(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.123456, "0.123"), (12.34, "12.3"), (512.3, "512"), (31_999.6, "32000")])
+def test_rate(value: float, text: str) -> None:
+    """A rate has three digits or more."""
+    assert terminal.rate(value) == text
+
+
+def test_narrow_terminal_loses_nothing() -> None:
+    """On a narrow terminal long texts are folded, not cut."""
+    path = "/a/very/long/path/" + "x" * 100 + "/best.json"
+    text = shown(terminal.summary(RESULT, path, "r"), width=40)
+    assert path in "".join(re.sub(r"^(deploy)? +", "", line) for line in text.splitlines())
+    assert all(len(line) <= 40 for line in text.splitlines())
+
+
+def test_block_in_words_is_rounded() -> None:
+    """A block is told by its throughput and its median."""
+    block = fake.FakeEvaluator(noise=0.0).evaluate(fake.BASELINES[0].config, Plan())
+    assert isinstance(block, Block)
+    assert re.fullmatch(r"100/s, p50 [\d.]+ ms", terminal.outcome_words(block))

@@ -1,0 +1,276 @@
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+import sqlalchemy as sa
+from optuna.trial import TrialState
+
+from ovtune.errors import MeasurementError, StorageError
+from ovtune.evaluator import Failed, Infeasible
+from ovtune.goal import Goal
+from ovtune.ledger import VisitEnded, VisitStarted
+from ovtune.measurement import Block
+from ovtune.result import conclude, last_duel
+from ovtune.space import Space
+from ovtune.store import CONFIG_ATTRIBUTE, REASON_ATTRIBUTE
+from ovtune.study import Setup
+from ovtune.tuning import history_of
+from ovtune.workload import ConstantRate
+from tests import bench as benches
+from tests import fake
+from tests.bench import Bench, of, small
+
+SHORT = 1.0
+"""A time to confirm that is none, for tests that end with the search."""
+
+
+def twins() -> Setup:
+    """A setup whose configs come in pairs that run alike: with FP32 and with FP16 weights."""
+    setup = small(5)
+    others = tuple(replace(c, precision="FP16") for c in setup.space.configs)
+    return replace(setup, space=Space(configs=(*setup.space.configs, *others)))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return benches.make(tmp_path, small(16))
+
+
+def test_baselines_come_first_and_trials_are_exact(bench: Bench) -> None:
+    """OpenVINO's own answers are measured first; the study ends with exactly as many trials as asked for."""
+    study = bench.search(15, confirm_s=SHORT)
+    assert [v.config for v in of(study, "search")][:2] == [b.config for b in fake.BASELINES]
+    assert study.trials == len(of(study, "search")) == 15
+    assert [v.trial for v in of(study, "search")] == list(range(15))
+    assert study.stopped == "all 15 trials are done"
+    assert len({v.config.key for v in of(study, "search")}) == 15
+    assert bench.load() == study
+
+
+def test_neighbours_of_the_baselines_follow(tmp_path: Path) -> None:
+    """Half and double of the infer requests that OpenVINO advises come next."""
+    study = benches.make(tmp_path).search(5, confirm_s=SHORT)
+    asked = [(v.config.hint, v.config.nireq) for v in of(study, "search")]
+    assert asked == [("LATENCY", 1), ("THROUGHPUT", 2), ("LATENCY", 2), ("THROUGHPUT", 1), ("THROUGHPUT", 4)]
+
+
+def test_every_outcome_is_counted_and_told(tmp_path: Path) -> None:
+    """Blocks and shared blocks are COMPLETE, infeasible is PRUNED, our own faults FAIL, with their reasons."""
+    bench = benches.make(tmp_path, twins())
+    refused, broken = fake.BASELINES[0].config, twins().space.configs[3]
+    bench.evaluator.outcomes = {
+        refused.key: Infeasible(reason="CPU refuses it"),
+        broken.key: Failed(reason="ended by SIGSEGV"),
+    }
+    study = bench.search(14, confirm_s=SHORT)
+    trials = bench.optuna_study().trials
+    kinds = {v.trial: type(v.outcome).__name__ for v in of(study, "search")}
+    state = {
+        "Block": TrialState.COMPLETE,
+        "SameAs": TrialState.COMPLETE,
+        "Infeasible": TrialState.PRUNED,
+        "Failed": TrialState.FAIL,
+    }
+    assert len(trials) == 14
+    assert set(kinds.values()) == set(state)
+    assert [t.state for t in trials] == [state[kinds[t.number]] for t in trials]
+    reasons = {t.user_attrs[CONFIG_ATTRIBUTE]: t.user_attrs.get(REASON_ATTRIBUTE) for t in trials}
+    assert reasons[refused.key] == "CPU refuses it"
+    assert reasons[broken.key] == "ended by SIGSEGV"
+
+
+def test_optuna_holds_the_reading_of_each_block(tmp_path: Path) -> None:
+    """A trial's values are the throughput and the latency of its own block, or of the one that it shares."""
+    bench = benches.make(tmp_path, twins())
+    study = bench.search(14, confirm_s=SHORT)
+    blocks = {v.config.key: v.outcome for v in of(study, "search") if isinstance(v.outcome, Block)}
+    for trial, visit in zip(bench.optuna_study().trials, of(study, "search"), strict=True):
+        block = blocks[study.owners.get(visit.config.key, visit.config.key)]
+        assert trial.values == pytest.approx([block.throughput_per_s, float(np.median(block.latencies_ms))])
+    assert study.owners
+
+
+def test_latency_told_to_optuna_stays_the_one_that_it_was_named_after(bench: Bench) -> None:
+    """Going on with another latency objective does not mix two metrics in one column of the database."""
+    bench.search(4, confirm_s=SHORT)
+    bench.goal = Goal(latency="p90")
+    last = of(bench.search(6, confirm_s=SHORT), "search")[-1].outcome
+    assert isinstance(last, Block)
+    assert bench.optuna_study().trials[-1].values[1] == pytest.approx(float(np.median(last.latencies_ms)))
+
+
+def test_shared_configs_are_never_measured_twice(tmp_path: Path) -> None:
+    """What the runtime runs alike is offered to the evaluator by its effective key, and measured once."""
+    study = benches.make(tmp_path, twins()).search(14, confirm_s=SHORT)
+    measured = Counter(v.outcome.effective_key for v in of(study, "search") if isinstance(v.outcome, Block))
+    assert max(measured.values()) == 1
+    assert len(study.owners) == 7
+
+
+def test_exhausted_space_ends_the_search(tmp_path: Path) -> None:
+    """When every config has been tried the search says so, confirms, and has nothing to do the next time."""
+    bench = benches.make(tmp_path, small(6))
+    study = bench.search(50)
+    assert study.trials == 8
+    assert study.stopped == "all 8 configs of the space were tried"
+    assert last_duel(study) is not None
+    asked = len(bench.evaluator.asked)
+    assert bench.search(50).stopped == study.stopped
+    assert len(bench.evaluator.asked) == asked
+
+
+def test_timeout_ends_the_trials_and_lets_them_be_confirmed(bench: Bench) -> None:
+    """After the time limit no new trial is asked for; the confirmation has its own time."""
+    study = bench.search(50, timeout_s=15, confirm_s=45)
+    assert study.trials == 10
+    assert study.stopped == "the time limit of 15 s was reached"
+    assert of(study, "duel")
+
+
+def test_fewer_trials_than_there_are(bench: Bench) -> None:
+    """Asking for fewer trials than the study holds asks for none and says how many there are."""
+    bench.search(8, confirm_s=SHORT)
+    asked = len(bench.evaluator.asked)
+    assert bench.search(5, confirm_s=SHORT).stopped == "all 8 trials are done"
+    assert len(bench.evaluator.asked) == asked
+
+
+def test_same_seed_and_measurements_ask_for_the_same(tmp_path: Path) -> None:
+    """The whole course of a search is a function of its seed and of what was measured."""
+    courses = []
+    for run, seed in enumerate((1, 1, 2)):
+        study = benches.make(tmp_path / str(run)).search(8, seed=seed, confirm_s=SHORT)
+        courses.append([(v.phase, v.config.key) for v in study.visits])
+    assert courses[0] == courses[1] != courses[2]
+
+
+def test_events_tell_the_course(bench: Bench) -> None:
+    """Each visit is announced before it is made and told after it, with its number, its total and its outcome."""
+    study = bench.search(10, confirm_s=45)
+    started = [e for e in bench.events if isinstance(e, VisitStarted)]
+    ended = [e for e in bench.events if isinstance(e, VisitEnded)]
+    assert [type(e) for e in bench.events] == [VisitStarted, VisitEnded] * len(study.visits)
+    assert [e.started for e in ended] == started
+    assert [e.outcome for e in ended] == [v.outcome for v in study.visits]
+    assert all(1 <= e.number <= e.total for e in started)
+    assert [(e.number, e.total) for e in started if e.phase == "search"] == [(i + 1, 10) for i in range(10)]
+    assert [len(e.study.visits) for e in ended] == list(range(1, len(study.visits) + 1))
+
+
+def test_all_failing_names_the_most_frequent_reason(bench: Bench) -> None:
+    """When no trial gives a number the search is an error that names the most frequent reason, the second time too."""
+    keys = {c.key: Infeasible(reason="no memory") for c in fake.space().configs}
+    bench.evaluator.outcomes = {**keys, fake.BASELINES[0].config.key: Failed(reason="ended by SIGBUS")}
+    for _ in range(2):
+        with pytest.raises(MeasurementError, match="all 6 trials came to nothing, 5 of them because: no memory"):
+            bench.search(6)
+    study = bench.load()
+    assert (study.trials, len(study.visits)) == (6, 6)
+    assert study.stopped == "all 6 trials are done"
+
+
+def test_search_in_which_all_failed_can_be_extended(bench: Bench) -> None:
+    """With a larger number of trials it goes on looking, and finds what runs."""
+    bench.evaluator.outcomes = {c.key: Infeasible(reason="no") for c in fake.space().configs}
+    with pytest.raises(MeasurementError):
+        bench.search(6)
+    bench.evaluator.outcomes = {}
+    study = bench.search(12, confirm_s=SHORT)
+    assert study.trials == 12
+    assert sum(isinstance(v.outcome, Infeasible) for v in study.visits) == 6
+
+
+def test_failing_baselines_leave_a_result(bench: Bench) -> None:
+    """Where none of OpenVINO's own answers runs, the search still ends with a config."""
+    bench.evaluator.outcomes = {b.config.key: Infeasible(reason="no") for b in fake.BASELINES}
+    study = bench.search(10, confirm_s=SHORT)
+    result = conclude(study, bench.goal)
+    assert result.verdict.kind == "unconfirmed"
+    assert result.recommended.key in result.estimates
+
+
+def test_what_cannot_run_is_known_as_such(tmp_path: Path) -> None:
+    """The history holds what failed as closed and infeasible, what is shared with its owner's reading."""
+    bench = benches.make(tmp_path, twins())
+    refused = fake.BASELINES[0].config.key
+    bench.evaluator.outcomes = {refused: Infeasible(reason="no")}
+    study = bench.search(14, confirm_s=SHORT)
+    history = history_of(study, bench.goal)
+    assert history.infeasible == {refused}
+    assert history.closed == {v.config.key for v in study.visits}
+    assert set(history.readings) == history.closed - {refused}
+    for shared, owner in study.owners.items():
+        assert history.readings[shared] == history.readings[owner]
+
+
+def test_open_loop_weighs_latency_against_efficiency(tmp_path: Path) -> None:
+    """Under a given load the objectives are CPU time per inference and latency, from trial to verdict."""
+    goal = Goal(latency="p50", against="efficiency", prefer="efficiency")
+    bench = benches.make(tmp_path, fake.setup(workload=ConstantRate(interval_s=0.03)), goal=goal)
+    study = bench.search(8, confirm_s=45)
+    result = conclude(study, goal)
+    first = of(study, "search")[0].outcome
+    assert isinstance(first, Block)
+    assert bench.optuna_study().trials[0].values[0] == pytest.approx(first.cpu_ms_per_inference)
+    costs = [e.cpu_ms_per_inference for e in result.front]
+    assert costs == sorted(costs)
+    assert study.duels[1].goal.prefer == "efficiency"
+    assert result.verdict.kind in {"better", "trade", "equal", "undecided"}
+    confirmed = bench.optuna_study(".confirmed")
+    assert [d.name for d in confirmed.directions] == ["MINIMIZE", "MINIMIZE"]
+    assert [t.values[0] for t in confirmed.trials] == pytest.approx(costs)
+
+
+@pytest.mark.parametrize("phase", ["search", "elimination", "duel"])
+def test_stopping_ends_after_the_running_visit(bench: Bench, phase: str) -> None:
+    """The flag, set during a visit of any phase, lets that visit end and be committed, and asks for no other."""
+
+    def stopping() -> bool:
+        running = [e for e in bench.events if isinstance(e, VisitStarted)]
+        return bool(running) and running[-1].phase == phase and sum(e.phase == phase for e in running) == 3
+
+    study = bench.search(8, stopping=stopping)
+    assert len(of(study, phase)) == 3
+    assert study.visits[-1].phase == phase
+    assert "interrupted" in study.stopped
+    assert bench.load() == study
+    assert conclude(study, bench.goal).verdict.kind == "unconfirmed"
+
+
+def test_stopped_before_the_first_trial(bench: Bench) -> None:
+    """Stopped before anything was measured there is no result, and the study can be gone on with."""
+    with pytest.raises(MeasurementError, match="holds no measurement yet"):
+        bench.search(5, stopping=lambda: True)
+    assert bench.load().stopped == "interrupted"
+    assert bench.search(5, confirm_s=SHORT).trials == 5
+
+
+def test_confirmed_values_are_written_and_replaced(bench: Bench) -> None:
+    """NAME.confirmed holds the front, with parameters; the same command again writes it where it got lost."""
+    front = conclude(bench.search(8, confirm_s=45), bench.goal).front
+    confirmed = bench.optuna_study(".confirmed")
+    assert {t.user_attrs[CONFIG_ATTRIBUTE] for t in confirmed.trials} == {e.config.key for e in front}
+    assert all(t.params for t in confirmed.trials)
+    optuna.delete_study(study_name=confirmed.study_name, storage=confirmed._storage)
+    asked = len(bench.evaluator.asked)
+    bench.search(8, confirm_s=45)
+    assert len(bench.evaluator.asked) == asked
+    again = bench.optuna_study(".confirmed")
+    assert [t.values for t in again.trials] == [t.values for t in confirmed.trials]
+
+
+def test_database_that_fails_is_an_error_of_ovtune(bench: Bench) -> None:
+    """A disk that fills up while Optuna writes is a StorageError of one line, and the block is kept."""
+
+    def full(*_: object, **__: object) -> None:
+        raise sa.exc.OperationalError("insert", {}, Exception("database or disk is full"))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(optuna.Study, "tell", full)
+        with pytest.raises(StorageError, match="disk is full") as caught:
+            bench.search(5)
+    assert "\n" not in str(caught.value)
+    assert len(bench.load().visits) == 1
