@@ -10,10 +10,10 @@ from ovtune import duel
 from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.estimate import Estimate
+from ovtune.field import Field, contested, last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted
 from ovtune.measurement import Block, Plan
-from ovtune.result import Field, contested, last_duel, survey_field
 from ovtune.study import Sides
 
 _ROUNDS = 3

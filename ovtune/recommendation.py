@@ -25,7 +25,8 @@ from ovtune.document import (
 )
 from ovtune.duel import Ratio
 from ovtune.estimate import Unavailable
-from ovtune.result import Interval, Measured, Result, measured
+from ovtune.figures import Interval, Measured
+from ovtune.result import Result, measured
 
 
 def document_of(result: Result) -> Document:

@@ -13,10 +13,12 @@ from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.estimate import Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
+from ovtune.field import survey_field
+from ovtune.figures import Interval, Measured
 from ovtune.goal import Goal
 from ovtune.ledger import Event, VisitEnded, VisitStarted
 from ovtune.measurement import Block, LatencyMetric
-from ovtune.result import Interval, Measured, Result, survey_field
+from ovtune.result import Result
 from ovtune.space import Advice
 from ovtune.store import Summary
 from ovtune.study import Study

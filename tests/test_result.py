@@ -11,9 +11,11 @@ from ovtune.config import Config
 from ovtune.errors import MeasurementError
 from ovtune.estimate import Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
+from ovtune.field import contested, last_duel, survey_field
+from ovtune.figures import Interval, next_block
 from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan
-from ovtune.result import Interval, Result, _next_block, conclude, contested, last_duel, measured, survey_field
+from ovtune.result import Result, conclude, measured
 from ovtune.study import Baseline, Phase, Sides, Study, Visit
 from tests import fake
 from tests.value import block, told
@@ -227,11 +229,11 @@ def test_intervals_hold_their_values() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3, 10, 30])
-def test_the_next_block_falls_into_its_interval(count: int) -> None:
+def test_thenext_block_falls_into_its_interval(count: int) -> None:
     """Of fresh blocks on a host as noisy as usual about one in twenty falls outside of what was promised, or fewer."""
     generator = np.random.default_rng(count)
     blocks = -np.abs(generator.normal(0, 0.05, (1500, count + 1)))
-    promised = [_next_block(row[:-1], 0.04) for row in blocks]
+    promised = [next_block(row[:-1], 0.04) for row in blocks]
     inside = [low <= math.exp(row[-1]) <= high for (low, high), row in zip(promised, blocks, strict=True)]
     assert 0.93 <= np.mean(inside) < 1
 

@@ -10,10 +10,11 @@ from optuna.trial import TrialState
 
 from ovtune.errors import MeasurementError, StorageError
 from ovtune.evaluator import Failed, Infeasible
+from ovtune.field import last_duel
 from ovtune.goal import Goal
 from ovtune.ledger import VisitEnded, VisitStarted
 from ovtune.measurement import Block
-from ovtune.result import conclude, last_duel
+from ovtune.result import conclude
 from ovtune.space import Space
 from ovtune.store import CONFIG_ATTRIBUTE, REASON_ATTRIBUTE
 from ovtune.study import Setup

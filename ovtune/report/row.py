@@ -11,9 +11,10 @@ from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.estimate import Estimate
 from ovtune.evaluator import Failed, Infeasible, SameAs
+from ovtune.figures import Measured
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
 from ovtune.report.number import NONE, Amount, amount, megabytes, number
-from ovtune.result import Measured, Result
+from ovtune.result import Result
 from ovtune.study import Visit, blocks_by_config, reason_of
 
 State = Literal["measured", "shared", "infeasible", "failed"]

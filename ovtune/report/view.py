@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from ovtune.config import Config
+from ovtune.field import last_duel
+from ovtune.figures import Measured
 from ovtune.goal import Goal
 from ovtune.measurement import LATENCY_METRICS, LatencyMetric
 from ovtune.report.chart import Chart, DuelChart, charts_of, duel_chart, ratio_of, weighed
 from ovtune.report.drawing import Drawing, draw_duel, draw_front
 from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number
 from ovtune.report.row import Fact, Row, facts_of, rows_of
-from ovtune.result import Measured, Result, VerdictKind, last_duel
+from ovtune.result import Result
 from ovtune.study import reason_of
+from ovtune.verdict import VerdictKind
 from ovtune.workload import describe, explain
 
 BADGES: Mapping[VerdictKind, str] = {
