@@ -94,10 +94,12 @@ def search(
     max_latency: option.MaxLatency = None,
     min_throughput: option.MinThroughput = None,
     max_memory: option.MaxMemory = None,
+    deadline: option.Deadline = None,
     margin: Annotated[str, typer.Option("--margin", help="What counts as a difference.")] = "2%",
     confirm: Annotated[
-        str, typer.Option("--confirm", metavar="TIME", help="The time that elimination and duel may take.")
-    ] = "2m",
+        str | None,
+        typer.Option("--confirm", metavar="TIME", help="The time of elimination and duel (2m), or of a capacity (5m)."),
+    ] = None,
     seed: option.Seed = 0,
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Measure in a recording instead of on this host.")
@@ -116,7 +118,7 @@ def search(
     from ovtune.tuning import Budget
 
     parsed = workload.parse(load) if load is not None else None
-    limits = option.limits(max_latency, min_throughput, max_memory)
+    limits = option.limits(max_latency, min_throughput, max_memory, deadline)
     open_loop = parsed is not None and not isinstance(parsed, workload.ClosedLoop)
     usual: option.PreferOption = "latency" if open_loop else "balanced"
     chosen = prefer or option.preferred(limits, open_loop=open_loop) or usual
@@ -135,7 +137,7 @@ def search(
         budget=Budget(
             trials=trials,
             timeout_s=unit.duration_s(timeout) if timeout is not None else None,
-            confirm_s=unit.duration_s(confirm),
+            confirm_s=unit.duration_s(confirm or ("5m" if isinstance(parsed, workload.Capacity) else "2m")),
             seed=seed,
         ),
         wait=wait,

@@ -32,6 +32,8 @@ _LOAD_FIELDS: Mapping[str, frozenset[str]] = {
     "interval": frozenset({"interval_s"}),
     "poisson": frozenset({"rate_per_s"}),
     "streams": frozenset({"cameras", "frames_per_s"}),
+    "poisson_capacity": frozenset(),
+    "streams_capacity": frozenset({"frames_per_s"}),
 }
 Metric = Literal["p50", "p90", "p95", "p99", "p99.9", "mean"]
 
@@ -61,9 +63,9 @@ class ConfigPart(_Part):
 
 
 class LoadPart(_Part):
-    """The load under which it was measured."""
+    """The load under which it was measured, or the capacity that was asked for."""
 
-    kind: Literal["closed", "interval", "poisson", "streams"]
+    kind: Literal["closed", "interval", "poisson", "streams", "poisson_capacity", "streams_capacity"]
     interval_s: Positive | None = None
     rate_per_s: Positive | None = None
     cameras: Count | None = None
@@ -88,6 +90,7 @@ class GoalPart(_Part):
     max_latency_ms: Positive | None
     min_throughput_per_s: Positive | None = None
     max_memory_bytes: Positive | None = None
+    deadline_ms: Positive | None = None
     margin: Positive
 
 
@@ -128,12 +131,34 @@ class MeasuredPart(_Part):
     cpu_ms_per_inference: Positive
 
 
+class CapacityPart(_Part):
+    """What a config serves within the limit, both ends verified by fresh blocks: cameras, or items per second.
+
+    ``low`` is null where the low end was not looked at, ``above`` the least that was shown not to hold. ``value`` and
+    ``bound`` are what the fresh blocks at ``high`` tell: the share of late items and the upper end of its 97.5 %
+    interval, or the mean latency in ms where that is limited.
+    """
+
+    kind: Literal["cameras", "rate_per_s"]
+    frames_per_s: Positive | None = None
+    limit_ms: Positive
+    allowed_late: Positive | None
+    low: Positive | None
+    high: Positive
+    above: Positive | None
+    value: Positive
+    bound: Positive
+    blocks: Count
+    samples: Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
 class BaselinePart(_Part):
     """The strongest of OpenVINO's own answers."""
 
     name: str
     config: ConfigPart
     measured: MeasuredPart
+    capacity: CapacityPart | None = None
 
 
 class RatioPart(_Part):
@@ -218,6 +243,7 @@ class Document(_Part):
     caveats: list[CaveatPart]
     environment: EnvironmentPart
     study: StudyPart
+    capacity: CapacityPart | None = None
 
     def to_config(self) -> Config:
         """The config that a deployment applies."""

@@ -24,6 +24,7 @@ class Goal:
         max_latency_ms: The most that the latency objective may be.
         min_throughput_per_s: The fewest inferences per second.
         max_memory_bytes: The most memory over an idle process.
+        deadline_ms: When a camera's frame is late, where a number of cameras is asked for.
         margin: The relative difference that counts as one.
 
     Raises:
@@ -36,10 +37,11 @@ class Goal:
     max_latency_ms: float | None = None
     min_throughput_per_s: float | None = None
     max_memory_bytes: float | None = None
+    deadline_ms: float | None = None
     margin: float = 0.02
 
     def __post_init__(self) -> None:
-        for name in ("max_latency_ms", "min_throughput_per_s", "max_memory_bytes"):
+        for name in ("max_latency_ms", "min_throughput_per_s", "max_memory_bytes", "deadline_ms"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} is {value:g}: a limit must be above zero")

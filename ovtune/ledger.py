@@ -10,16 +10,21 @@ from ovtune.goal import Goal
 from ovtune.measurement import Plan
 from ovtune.store import Store
 from ovtune.study import Phase, Sides, Study, Visit
+from ovtune.workload import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitStarted:
-    """A config is about to be measured: the ``number``-th of ``total`` in its phase, counted from 1."""
+    """A config is about to be measured: the ``number``-th of ``total`` in its phase, counted from 1.
+
+    ``workload`` is its load, where it is not that of the study's search.
+    """
 
     phase: Phase
     number: int
     total: int
     config: Config
+    workload: Workload | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,7 @@ class Ledger:
     ) -> Outcome:
         """One visit, committed before anything else is done."""
         self.watch.emit(started)
-        outcome = self._evaluator.evaluate(started.config, plan)
+        outcome = self._evaluator.evaluate(started.config, replace(plan, workload=started.workload))
         visit = Visit(
             number=len(self.study.visits),
             phase=started.phase,
@@ -79,6 +84,7 @@ class Ledger:
             round=round_,
             config=started.config,
             outcome=outcome,
+            workload=started.workload,
         )
         self._store.record(self.study.name, visit)
         count = self.study.trials if trial is None else max(self.study.trials, trial + 1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ovtune import stats
 from ovtune.caveat import Caveat
+from ovtune.workload import Workload
 
 LatencyMetric = Literal["p50", "p90", "p95", "p99", "p99.9", "mean"]
 LATENCY_METRICS: tuple[LatencyMetric, ...] = get_args(LatencyMetric)
@@ -29,6 +30,7 @@ class Plan:
         seed: Seeds the inputs and the arrivals.
         shared: The effective keys that have been measured, each with the key of its config:
             a config that turns out to be one of these is not measured again.
+        workload: The load of this visit, where it is another one than the evaluator's own.
     """
 
     duration_s: float = 0.8
@@ -38,6 +40,7 @@ class Plan:
     timeout_s: float = 60.0
     seed: int = 0
     shared: Mapping[str, str] = field(default_factory=dict)
+    workload: Workload | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,11 @@ Plugins = Annotated[
 Model = Annotated[str | None, typer.Argument(help="A model, or demo:mobilenet, demo:mlp, demo:encoder.")]
 Load = Annotated[
     str | None,
-    typer.Option("--load", help="closed (default), interval:30ms, constant:33/s, poisson:200/s or streams:4x30/s."),
+    typer.Option(
+        "--load",
+        help="closed (default), interval:30ms, constant:33/s, poisson:200/s or streams:4x30/s; "
+        "how much can be served: poisson:auto with --max-latency, streams:30/s with --deadline.",
+    ),
 ]
 Device = Annotated[list[str] | None, typer.Option("--device", help="Take exactly this device string (repeatable).")]
 Configs = Annotated[
@@ -37,6 +41,10 @@ PreferOption = Literal["throughput", "latency", "balanced", "efficiency"]
 LatencyOption = Literal["p50", "p90", "p95", "p99", "p99.9", "mean"]
 MaxLatency = Annotated[
     str | None, typer.Option("--max-latency", metavar="TIME", help="Limit of the latency, such as 20ms.")
+]
+Deadline = Annotated[
+    str | None,
+    typer.Option("--deadline", metavar="TIME", help="When a frame of streams:30/s is late. Default: a frame's time."),
 ]
 MinThroughput = Annotated[
     str | None, typer.Option("--min-throughput", metavar="RATE", help="Limit of the throughput, such as 300/s.")
@@ -67,7 +75,9 @@ def preferred(limits: dict[str, Any], *, open_loop: bool) -> PreferOption | None
     return "throughput" if "max_latency_ms" in limits else None
 
 
-def limits(max_latency: str | None, min_throughput: str | None, max_memory: str | None) -> dict[str, Any]:
+def limits(
+    max_latency: str | None, min_throughput: str | None, max_memory: str | None, deadline: str | None = None
+) -> dict[str, Any]:
     """The limits of a goal, those that are given."""
     found: dict[str, Any] = {}
     if max_latency is not None:
@@ -76,6 +86,8 @@ def limits(max_latency: str | None, min_throughput: str | None, max_memory: str 
         found["min_throughput_per_s"] = unit.rate_per_s(min_throughput)
     if max_memory is not None:
         found["max_memory_bytes"] = unit.size_bytes(max_memory)
+    if deadline is not None:
+        found["deadline_ms"] = 1000 * unit.duration_s(deadline)
     return found
 
 

@@ -13,7 +13,7 @@ from ovtune.model import DEMO_PREFIX, Model
 from ovtune.space import Advice, Host
 from ovtune.study import Baseline, Setup
 from ovtune.trial_process import ask
-from ovtune.workload import Workload, describe
+from ovtune.workload import Load, describe, searched_under
 
 _NAMES = {"none": "no settings"}
 
@@ -24,7 +24,7 @@ class Wish:
 
     Attributes:
         model: A path or ``demo:NAME``.
-        workload: The load.
+        workload: The load, or the capacity that is asked for.
         device_strings: Exactly these device strings; empty for all that make sense.
         plugins: Further device names and the libraries that serve them.
         cpu_set: The CPUs to keep what is measured on, such as ``0-3,8``.
@@ -32,7 +32,7 @@ class Wish:
     """
 
     model: str | None = None
-    workload: Workload | None = None
+    workload: Load | None = None
     device_strings: tuple[str, ...] = ()
     plugins: Mapping[str, str] | None = None
     cpu_set: str | None = None
@@ -63,7 +63,7 @@ def advice(path: str, plugins: Mapping[str, str], strings: Sequence[str]) -> tup
     return tuple(found), refused
 
 
-def make(wish: Wish, path: str, workload: Workload) -> Setup:
+def make(wish: Wish, path: str, workload: Load) -> Setup:
     """The setup of a new study.
 
     Raises:
@@ -87,7 +87,7 @@ def make(wish: Wish, path: str, workload: Workload) -> Setup:
         model=model,
         workload=workload,
         environment=describe_host(seen.version, seen.devices, cpu_set=wish.cpu_set),
-        space=space.build(host, model, workload, {}),
+        space=space.build(host, model, searched_under(workload), {}),
         baselines=baselines(host, chosen=bool(wish.device_strings)),
         plugins=plugins,
         device_strings=wish.device_strings,

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from ovtune import document as documents
+from ovtune.capacity import tolerance_of
 from ovtune.config import Config
 from ovtune.document import (
     BaselinePart,
+    CapacityPart,
     CaveatPart,
     Document,
     EnvironmentPart,
@@ -27,6 +29,7 @@ from ovtune.duel import Ratio
 from ovtune.estimate import Unavailable
 from ovtune.figures import Interval, Measured
 from ovtune.result import Result, measured
+from ovtune.workload import Capacity, StreamsCapacity
 
 
 def document_of(result: Result) -> Document:
@@ -47,6 +50,7 @@ def document_of(result: Result) -> Document:
             max_latency_ms=goal.max_latency_ms,
             min_throughput_per_s=goal.min_throughput_per_s,
             max_memory_bytes=goal.max_memory_bytes,
+            deadline_ms=goal.deadline_ms,
             margin=goal.margin,
         ),
         measured=_measured(result.measured),
@@ -54,6 +58,7 @@ def document_of(result: Result) -> Document:
             name=result.baseline.name,
             config=documents.part_of(result.baseline.config),
             measured=_measured(result.baseline_measured),
+            capacity=_capacity(result, result.baseline.config),
         ),
         verdict=VerdictPart(
             kind=result.verdict.kind,
@@ -76,6 +81,7 @@ def document_of(result: Result) -> Document:
             cpu_set=environment.cpu_set,
         ),
         study=StudyPart(name=study.name, trial=result.trial, created=study.created),
+        capacity=_capacity(result, result.recommended),
     )
 
 
@@ -115,6 +121,29 @@ def _latencies(
         else IntervalPart(value=told.value, low=told.low, high=told.high)
         for metric, told in latencies.items()
     }
+
+
+def _capacity(result: Result, config: Config) -> CapacityPart | None:
+    """What a config serves, where a capacity is asked for and its own is known."""
+    load, owners = result.study.setup.workload, result.study.owners
+    band = result.bands.get(owners.get(config.key, config.key))
+    if band is None or not isinstance(load, Capacity):
+        return None
+    tolerance = tolerance_of(result.goal, load)
+    cameras = isinstance(load, StreamsCapacity)
+    return CapacityPart(
+        kind="cameras" if cameras else "rate_per_s",
+        frames_per_s=load.frames_per_s if isinstance(load, StreamsCapacity) else None,
+        limit_ms=tolerance.limit_ms,
+        allowed_late=tolerance.allowed,
+        low=band.low,
+        high=band.high,
+        above=band.above,
+        value=band.at_high.value,
+        bound=band.at_high.high,
+        blocks=band.at_high.blocks,
+        samples=band.at_high.samples,
+    )
 
 
 def _ratio(ratio: Ratio | None) -> RatioPart | None:

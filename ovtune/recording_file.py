@@ -26,7 +26,7 @@ from ovtune.environment import Environment
 from ovtune.errors import RecordingError, StorageError, UsageError
 from ovtune.model import Model
 from ovtune.recording import Header, Record, Recording
-from ovtune.workload import ClosedLoop, Workload, parse
+from ovtune.workload import ClosedLoop, Workload, parse, searched_under
 
 FORMAT = "ovtune-recording"
 VERSION = 1
@@ -234,7 +234,10 @@ def _workload(told: Any) -> Workload:
     if told is None:
         return ClosedLoop()
     if isinstance(told, str):
-        return parse(told)
+        load = parse(told)
+        if searched_under(load) != load:
+            raise ValueError(f"its load {told!r} is not that of a visit")
+        return searched_under(load)
     workload: Workload = codec.load(json.dumps(told), Workload)
     return workload
 

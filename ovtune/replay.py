@@ -19,6 +19,7 @@ from ovtune.measurement import Plan
 from ovtune.recording import Record, Recording, block_of
 from ovtune.space import Space
 from ovtune.study import Baseline, Setup
+from ovtune.workload import describe
 
 _NO_REASON = "the recording does not say why"
 _LISTS = ("AUTO", "MULTI", "HETERO", "BATCH")
@@ -50,6 +51,9 @@ class Replay:
 
     def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
         """The recorded visit whose turn it is; how long ``plan`` wants to measure, a recording cannot heed."""
+        if plan.workload is not None and plan.workload != self._header.workload:
+            loads = f"{describe(self._header.workload)}, not under {describe(plan.workload)}"
+            return Failed(reason=f"the recording was made under {loads}")
         track = self._tracks.get(config.key)
         if track is None:
             return Infeasible(reason="it is not in the recording, or not in the rounds that are drawn from")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ovtune import duel
 from ovtune import goal as goals
@@ -13,7 +13,9 @@ from ovtune.estimate import Estimate, estimate, spread_of
 from ovtune.field import Duel, Field, contested, last_duel, survey_field
 from ovtune.figures import Measured, Source, figures
 from ovtune.goal import Goal
+from ovtune.lineup import Band
 from ovtune.measurement import Block, LatencyMetric
+from ovtune.serving import serve
 from ovtune.study import Baseline, Study, blocks_by_config, reason_of
 from ovtune.verdict import Verdict, limited, verdict_of
 
@@ -35,6 +37,7 @@ class Result:
         baseline_measured: Its published figures.
         verdict: What may be said.
         caveats: The doubts about the recommendation, without repetition.
+        bands: Where a capacity is asked for, what each finalist serves within the limit, by its key.
     """
 
     study: Study
@@ -49,6 +52,7 @@ class Result:
     baseline_measured: Measured
     verdict: Verdict
     caveats: tuple[Caveat, ...]
+    bands: Mapping[str, Band] = field(default_factory=dict)
 
 
 def conclude(study: Study, goal: Goal) -> Result:
@@ -82,7 +86,7 @@ def conclude(study: Study, goal: Goal) -> Result:
     )
     verdict = limited(verdict, strongest.name, broken, recommended=recommended.key, baseline=owner)
     doubts = _doubts(blocks[recommended.key][1], confirmed=verdict.kind != "unconfirmed")
-    return Result(
+    result = Result(
         study=study,
         goal=goal,
         metric=field.metric,
@@ -95,6 +99,29 @@ def conclude(study: Study, goal: Goal) -> Result:
         baseline_measured=figures(strongest.config, *blocks[owner], field.spread),
         verdict=verdict,
         caveats=doubts,
+    )
+    return _served(result)
+
+
+def _served(result: Result) -> Result:
+    """The result where a capacity is asked for: what was served decides, not the duel of a closed loop."""
+    service = serve(result.study, result.goal)
+    if service is None:
+        return result
+    chosen = service.recommended or result.recommended
+    baseline = service.baseline or result.baseline
+    key = result.study.owners.get(chosen.key, chosen.key)
+    blocks = blocks_by_config(result.study.visits, "search", "elimination")[key]
+    return replace(
+        result,
+        recommended=chosen,
+        trial=_trial_of(result.study, chosen),
+        measured=measured(result, chosen),
+        baseline=baseline,
+        baseline_measured=measured(result, baseline.config),
+        verdict=service.verdict,
+        caveats=_doubts(blocks, confirmed=service.verdict.kind != "unconfirmed"),
+        bands=service.bands,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ovtune import document as documents
 from ovtune import preparation, recording_file, report
+from ovtune.capacity import bound
 from ovtune.errors import StorageError, StudyError, UsageError
 from ovtune.goal import Goal
 from ovtune.host import exclusive, kept_on, read_cpus
@@ -26,7 +27,7 @@ from ovtune.store import Store, file_url
 from ovtune.study import Setup, check_name, name_for
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget, Tuning
-from ovtune.workload import ClosedLoop, describe, parse
+from ovtune.workload import Capacity, ClosedLoop, describe, parse, searched_under
 
 DEFAULT_MODEL = "demo:mobilenet"
 
@@ -129,6 +130,8 @@ def run(
     if search.replay is not None:
         return _replay(search, recording_file.read(search.replay), place, Watch(emit=emit, stopping=stopping))
     wish = search.wish
+    if wish.workload is not None:
+        bound(search.goal, wish.workload)
     name = check_name(name_for(name_of(_path(wish))) if search.study is None else search.study)
     with exclusive(wait=search.wait, stopping=stopping) as lock, place.open() as store, ExitStack() as holding:
         known = store.load(name).setup if name in store.names() else None
@@ -144,7 +147,7 @@ def run(
         evaluator = TrialProcess(
             files=preparation.files(setup, place.folder / name / "model"),
             plugins=setup.plugins,
-            workload=setup.workload,
+            workload=searched_under(setup.workload),
             keep_open=(lock,),
             beside=setup.beside,
         )
@@ -166,17 +169,19 @@ def record(
         OvtuneError: any of its kinds; what was recorded until then is kept.
     """
     wish = taking.wish
-    path = _path(wish)
+    path, load = _path(wish), wish.workload or ClosedLoop()
+    if isinstance(load, Capacity):
+        raise UsageError(f"load {describe(load)} asks for a capacity: record under one load, such as poisson:200/s")
     with exclusive(wait=taking.wait, stopping=stopping) as lock, tempfile.TemporaryDirectory() as folder:
-        setup = preparation.make(wish, path, wish.workload or ClosedLoop())
+        setup = preparation.make(wish, path, load)
         evaluator = TrialProcess(
             files=preparation.files(setup, Path(folder)),
             plugins=setup.plugins,
-            workload=setup.workload,
+            workload=load,
             keep_open=(lock,),
         )
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        header = Header(model=setup.model, workload=setup.workload, environment=setup.environment, created=now)
+        header = Header(model=setup.model, workload=load, environment=setup.environment, created=now)
         with recording_file.Writer(taking.out, header) as writer:
             return Recorder(writer, evaluator, setup, taking.sweep).run(emit=emit, stopping=stopping)
 
@@ -245,7 +250,8 @@ def search(  # noqa: PLR0913 - the command's options, by name
         study: Its name; by default after the model.
         studies: The folder of studies.
         storage: The database's SQLAlchemy URL; by default an SQLite file in that folder.
-        load: ``closed``, ``interval:30ms``, ``constant:33/s``, ``poisson:200/s`` or ``streams:4x30/s``.
+        load: ``closed``, ``interval:30ms``, ``constant:33/s``, ``poisson:200/s`` or ``streams:4x30/s``; for a capacity
+            ``poisson:auto`` (with ``Goal(max_latency_ms=...)``) or ``streams:30/s`` (with ``Goal(deadline_ms=...)``).
         devices: Exactly these device strings; by default all that make sense.
         plugins: Further device names and the libraries that serve them.
         cpus: The CPUs to keep what is measured on, such as ``0-3,8``.
@@ -317,6 +323,8 @@ def _check_replayed(search: Search, setup: Setup, recording: Recording) -> None:
     wish, goal, measured = search.wish, search.goal, [record for record in recording.records if record.ok]
     if wish.model is not None and name_of(wish.model) != setup.model.name:
         raise UsageError(f"model {wish.model} is not that of {search.replay}, {setup.model.name}: leave it out")
+    if isinstance(wish.workload, Capacity):
+        raise UsageError(f"load {describe(wish.workload)} needs visits under many loads: search on a host for it")
     if wish.workload is not None and wish.workload != setup.workload:
         raise UsageError(f"the load of {search.replay} is {describe(setup.workload)}: leave --load out")
     if wish.device_strings:
@@ -330,8 +338,9 @@ def _check_replayed(search: Search, setup: Setup, recording: Recording) -> None:
 
 
 def _weighed(goal: Goal, setup: Setup) -> Goal:
-    """The goal, its latency weighed against what the load leaves open."""
-    return replace(goal, against="throughput" if isinstance(setup.workload, ClosedLoop) else "efficiency")
+    """The goal, completed by what the load asks for, its latency weighed against what the load leaves open."""
+    closed = isinstance(searched_under(setup.workload), ClosedLoop)
+    return replace(bound(goal, setup.workload), against="throughput" if closed else "efficiency")
 
 
 def _path(wish: Wish) -> str:

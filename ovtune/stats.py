@@ -31,6 +31,30 @@ def least_samples(share: float, *, confidence: float = 0.99, over: int = 1) -> i
     return high
 
 
+@functools.cache
+def share_at_most(successes: int, n: int, *, alpha: float) -> float:
+    """The upper end of the one-sided interval of a share of which ``successes`` of ``n`` independent draws were seen.
+
+    The largest p with P(Binomial(n, p) <= successes) >= alpha (Clopper and Pearson, Biometrika 26, 1934).
+    """
+    if successes >= n:
+        return 1.0
+    k = np.arange(successes + 1)
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    ways = factorials[n] - factorials[k] - factorials[n - k]
+    low, high = successes / n, 1.0
+    for _ in range(50):
+        p = (low + high) / 2
+        below = float(np.sum(np.exp(ways + k * math.log(p) + (n - k) * math.log1p(-p)))) if p > 0 else 1.0
+        low, high = (p, high) if below > alpha else (low, p)
+    return high
+
+
+def share_at_least(successes: int, n: int, *, alpha: float) -> float:
+    """The lower end of that interval."""
+    return 1.0 - share_at_most(n - successes, n, alpha=alpha)
+
+
 def location(values: Array) -> float:
     """The Hodges-Lehmann estimate: the median of the means of all pairs, each value with itself included.
 

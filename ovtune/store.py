@@ -23,7 +23,7 @@ from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.goal import Goal
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.study import CONFIRMED_SUFFIX, Phase, Setup, Sides, Study, Visit
-from ovtune.workload import ClosedLoop
+from ovtune.workload import ClosedLoop, Workload, searched_under
 
 SCHEMA_VERSION = 1
 CONFIG_ATTRIBUTE = "ovtune:config"
@@ -72,6 +72,15 @@ class _BlockRow(_Base):
     kind: orm.Mapped[str] = orm.mapped_column(sa.String(16))
     outcome: orm.Mapped[str] = orm.mapped_column(sa.Text)
     samples: orm.Mapped[bytes | None] = orm.mapped_column(sa.LargeBinary)
+
+
+class _LoadRow(_Base):
+    """The load of a visit that has one of its own; a table, since databases from before it have none."""
+
+    __tablename__ = "ovtune_load"
+    study_id: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("ovtune_study.id"), primary_key=True)
+    number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    workload: orm.Mapped[str] = orm.mapped_column(sa.Text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +159,7 @@ class Store:
         Raises:
             StudyError: the name is taken.
         """
-        closed = isinstance(setup.workload, ClosedLoop)
+        closed = isinstance(searched_under(setup.workload), ClosedLoop)
         with self.guarded():
             self._clear_half_made(name)
             if name in {s.study_name for s in self._storage.get_all_studies()}:
@@ -199,7 +208,9 @@ class Store:
             known = session.get_one(_StudyRow, identifier)
             blocks = sa.select(_BlockRow).where(_BlockRow.study_id == identifier).order_by(_BlockRow.number)
             duels = sa.select(_DuelRow).where(_DuelRow.study_id == identifier)
+            own = sa.select(_LoadRow).where(_LoadRow.study_id == identifier)
             try:
+                loads = {row.number: row.workload for row in session.scalars(own)}
                 return Study(
                     name=name,
                     created=known.created,
@@ -208,7 +219,7 @@ class Store:
                     trials=len(self.optuna_study(name).get_trials(deepcopy=False)),
                     stopped=known.stopped,
                     duels={d.confirmation: codec.load(d.sides, Sides) for d in session.scalars(duels).all()},
-                    visits=tuple(_visit(row) for row in session.scalars(blocks).all()),
+                    visits=tuple(_visit(row, loads.get(row.number)) for row in session.scalars(blocks).all()),
                 )
             except (ValueError, zlib.error) as error:
                 raise StorageError(
@@ -253,6 +264,9 @@ class Store:
         )
         with self.guarded(), orm.Session(self._engine) as session, session.begin():
             session.add(row)
+            if visit.workload is not None:
+                load = codec.dump(visit.workload, Workload)
+                session.add(_LoadRow(study_id=row.study_id, number=row.number, workload=load))
 
     def plan_duel(self, name: str, confirmation: int, sides: Sides) -> None:
         """Commits who meets in a confirmation's duel and when it is looked at, before its first pair."""
@@ -294,7 +308,7 @@ class Store:
     def _forget(self, identifier: str) -> None:
         """Deletes ovtune's own rows of a study."""
         with orm.Session(self._engine) as session, session.begin():
-            for table in (_BlockRow, _DuelRow):
+            for table in (_BlockRow, _LoadRow, _DuelRow):
                 session.execute(sa.delete(table).where(table.study_id == identifier))
             session.execute(sa.delete(_StudyRow).where(_StudyRow.id == identifier))
 
@@ -370,7 +384,7 @@ def _name_metrics(study: optuna.Study, latency: LatencyMetric) -> None:
         study.set_metric_names(names)
 
 
-def _visit(row: _BlockRow) -> Visit:
+def _visit(row: _BlockRow, load: str | None) -> Visit:
     outcome: Outcome = codec.load(row.outcome, _KINDS[row.kind])
     if isinstance(outcome, Block):
         outcome = replace(outcome, samples=row.samples or b"")
@@ -383,4 +397,5 @@ def _visit(row: _BlockRow) -> Visit:
         round=row.round,
         config=codec.load(row.config, Config),
         outcome=outcome,
+        workload=codec.load(load, Workload) if load is not None else None,
     )

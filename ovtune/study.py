@@ -14,9 +14,9 @@ from ovtune.goal import Goal
 from ovtune.measurement import Block
 from ovtune.model import Model
 from ovtune.space import Space
-from ovtune.workload import Workload
+from ovtune.workload import Load, Workload
 
-Phase = Literal["search", "elimination", "duel"]
+Phase = Literal["search", "elimination", "duel", "capacity", "verification"]
 CONFIRMED_SUFFIX = ".confirmed"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _TAKEN = frozenset({"recordings", "benchmarks"})
@@ -36,7 +36,7 @@ class Setup:
 
     Attributes:
         model: The model.
-        workload: The load.
+        workload: The load, or the capacity that is asked for.
         environment: The host.
         space: The configs that may be tried.
         baselines: OpenVINO's own answers among them, equal ones merged.
@@ -48,7 +48,7 @@ class Setup:
     """
 
     model: Model
-    workload: Workload
+    workload: Load
     environment: Environment
     space: Space
     baselines: tuple[Baseline, ...]
@@ -78,9 +78,10 @@ class Visit:
         phase: What it was for.
         trial: The trial that it belongs to, in the search.
         confirmation: The confirmation that it belongs to, counted from 1; 0 in the search.
-        round: The round of the elimination, or the pair of the duel, from 0.
+        round: The round of the elimination, the pair of the duel, or the block at one load of a capacity, from 0.
         config: What was asked for.
         outcome: What came of it.
+        workload: The load, where it is not that of the study's search.
     """
 
     number: int
@@ -90,6 +91,7 @@ class Visit:
     round: int
     config: Config
     outcome: Outcome
+    workload: Workload | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

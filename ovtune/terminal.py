@@ -19,14 +19,22 @@ from ovtune.goal import Goal
 from ovtune.ledger import Event, VisitEnded, VisitStarted
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.result import Result
+from ovtune.serving import told_of
 from ovtune.space import Advice
 from ovtune.store import Summary
 from ovtune.study import Study
 from ovtune.survey import Sight
 from ovtune.tuning import Budget
 from ovtune.unit import show_duration
+from ovtune.workload import describe
 
-_PHASES = {"search": "trial", "elimination": "elimination", "duel": "duel block"}
+_PHASES = {
+    "search": "trial",
+    "elimination": "elimination",
+    "duel": "duel block",
+    "capacity": "capacity block",
+    "verification": "verifying block",
+}
 _VERDICT_STYLES: Mapping[str, str] = {
     "better": "bold green",
     "trade": "bold green",
@@ -70,7 +78,8 @@ class Progress:
                 self._phase_done += 1
                 self._standing = _standing(study, self._goal)
                 label = f"{_PHASES[started.phase]} {started.number}/{started.total}"
-                return f"{label}: {started.config.words}: {outcome_words(event.outcome)}"
+                load = f" under {describe(started.workload)}" if started.workload is not None else ""
+                return f"{label}: {started.config.words}{load}: {outcome_words(event.outcome)}"
 
     def left_s(self) -> float:
         """The time left: what the trials that are left take at the present pace, and the confirmation."""
@@ -91,7 +100,8 @@ class Progress:
             Text(f"about {show_duration(self.left_s())} left"),
         )
         table = Table.grid(padding=(0, 2))
-        table.add_row("now", Text(current.config.words, overflow="fold"))
+        load = f" under {describe(current.workload)}" if current.workload is not None else ""
+        table.add_row("now", Text(current.config.words + load, overflow="fold"))
         for name, value in self._standing:
             table.add_row(name, Text(value, overflow="fold"))
         return Group(line, table)
@@ -121,10 +131,11 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
     verdict = result.verdict
     table = Table.grid(padding=(0, 2))
     table.add_row("config", Text(result.recommended.words, overflow="fold"))
-    for name, value in _figures(result.measured, result.goal.latency):
+    for name, value in (*_capacity(result, result.recommended), *_figures(result.measured, result.goal.latency)):
         table.add_row(name, value)
     table.add_row("against", Text(result.baseline.name, overflow="fold"))
-    for name, value in _figures(result.baseline_measured, result.goal.latency):
+    figures = _figures(result.baseline_measured, result.goal.latency)
+    for name, value in (*_capacity(result, result.baseline.config), *figures):
         table.add_row(name, value)
     for caveat in result.caveats:
         table.add_row("caveat", Text(caveat.text, style="yellow", overflow="fold"))
@@ -192,6 +203,13 @@ def milliseconds(value: float) -> str:
 def rate(value: float) -> str:
     """A rate with three digits or more."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _capacity(result: Result, config: Config) -> list[tuple[str, str]]:
+    """The line of what a config serves within the limit, where that was asked for and is known."""
+    owners = result.study.owners
+    told = told_of(result.study.setup.workload, result.goal, result.bands.get(owners.get(config.key, config.key)))
+    return [("  capacity", told)] if told is not None else []
 
 
 def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ class TrialProcess:
     Attributes:
         files: For each precision, the model's file or built-in name.
         plugins: Further device names and the libraries that serve them.
-        workload: The load.
+        workload: The load, where a plan names no other.
         keep_open: File descriptors that each child inherits, such as the host's lock.
         beside: A command that runs in the background of every visit, or None.
     """
@@ -42,7 +42,7 @@ class TrialProcess:
             order = Order(
                 files=self.files,
                 plugins=self.plugins,
-                workload=self.workload,
+                workload=plan.workload or self.workload,
                 config=config,
                 plan=plan,
                 beside=beside.process.pid if beside is not None else None,

@@ -18,11 +18,13 @@ from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted, Watch
 from ovtune.measurement import Block, LatencyMetric, Plan
+from ovtune.probing import Probing
 from ovtune.proposal import History, Reading, propose
 from ovtune.result import why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
 from ovtune.study import Study, blocks_by_config
+from ovtune.workload import Capacity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ class Budget:
     Attributes:
         trials: How many trials the study shall hold.
         timeout_s: When to stop asking for new ones, or None for never.
-        confirm_s: The time that elimination and duel may take together.
+        confirm_s: The time that elimination and duel may take together, or the search for a capacity.
         plan: How each visit is made.
         seed: Seeds the proposals and the order of rounds.
     """
@@ -67,7 +69,7 @@ class Tuning:
         self._trials = store.optuna_study(name, self._sampler)
 
     def run(self) -> Study:
-        """Searches, eliminates and duels; what was already done is not done again.
+        """Searches, then eliminates and duels or finds capacities; what was already done is not done again.
 
         Raises:
             MeasurementError: nothing could be measured at all.
@@ -80,7 +82,9 @@ class Tuning:
             ledger.note(self._goal, stopped)
             raise MeasurementError(why_nothing(ledger.study))
         budget = self._budget
-        confirmation = Confirmation(ledger, goal=self._goal, plan=budget.plan, seed=budget.seed)
+        asks = isinstance(ledger.study.setup.workload, Capacity)
+        after = Probing if asks else Confirmation
+        confirmation = after(ledger, goal=self._goal, plan=budget.plan, seed=budget.seed)
         if not stopping():
             if not confirmation.settled:
                 confirmation.run(budget.confirm_s)

@@ -29,22 +29,26 @@ def verdict_of(baseline: str, score: Score | None, goal: Goal, *, leads: bool, r
     kind: VerdictKind
     other = rival.words if rival is not None else "any other config"
     if score is None and leads:
-        kind, text = "unconfirmed", f"{_own(baseline)} is the most promising so far; nothing was confirmed against it"
+        kind, text = (
+            "unconfirmed",
+            f"{own_answer(baseline)} is the most promising so far; nothing was confirmed against it",
+        )
     elif score is None:
         kind = "unconfirmed"
-        text = f"The most promising config so far; it was not confirmed against {_own(baseline)}"
+        text = f"The most promising config so far; it was not confirmed against {own_answer(baseline)}"
     else:
         match score.standing:
             case "better" | "trade":
-                kind, text = score.standing, f"{_gains(score, goal.margin)} than {_own(baseline)}"
+                kind, text = score.standing, f"{_gains(score, goal.margin)} than {own_answer(baseline)}"
             case "equal":
                 kind = "equal"
-                text = f"{_own(baseline)} is already best here: {other} differs by no more than {goal.margin:.0%}"
+                text = f"{own_answer(baseline)} is already best here: {other} differs by no more than {goal.margin:.0%}"
             case "worse":
-                kind, text = "equal", f"{_own(baseline)} is already best here: {other} has {_gains(score, 0.0)}"
+                kind, text = "equal", f"{own_answer(baseline)} is already best here: {other} has {_gains(score, 0.0)}"
             case "undecided":
                 kind = "undecided"
-                text = f"Whether {other} beats {_own(baseline)} stayed open after {score.pairs} pairs of measurements"
+                text = f"Whether {other} beats {own_answer(baseline)} stayed open after {score.pairs} pairs "
+                text += "of measurements"
                 if score.more_pairs is not None:
                     text += f"; about {score.more_pairs} more would decide it"
     return Verdict(
@@ -68,11 +72,14 @@ def limited(
         text = f"{verdict.text}; what is recommended breaks a limit: {'; '.join(broken[recommended])}"
         return replace(verdict, text=text)
     if broken[baseline]:
-        return replace(verdict, text=f"{verdict.text}; {_own(name)} breaks a limit: {'; '.join(broken[baseline])}")
+        return replace(
+            verdict, text=f"{verdict.text}; {own_answer(name)} breaks a limit: {'; '.join(broken[baseline])}"
+        )
     return verdict
 
 
-def _own(baseline: str) -> str:
+def own_answer(baseline: str) -> str:
+    """How a baseline is called in a sentence: the user's own config is none of OpenVINO's."""
     return baseline if baseline.startswith(("your ", "the first ")) else f"OpenVINO's {baseline}"
 
 

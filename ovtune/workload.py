@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ovtune.errors import UsageError
 from ovtune.unit import duration_s, rate_per_s
 
-FORMS = "closed, interval:30ms, constant:33/s, poisson:200/s or streams:4x30/s"
+FORMS = "closed, interval:30ms, constant:33/s, poisson:200/s, poisson:auto, streams:4x30/s or streams:30/s"
 JITTER = 0.1
 """How late a camera's frame comes at most, as a share of the camera's period."""
 _LEAST_PER_S, _MOST_PER_S = 1 / 3600, 1e6
@@ -130,10 +130,41 @@ class Streams:
         return np.asarray(np.sort(periods, axis=None)[:count] / self.frames_per_s)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoissonCapacity:
+    """Which rates of independent items are sustained within a latency limit: a question, not a load by itself."""
+
+    kind: Literal["poisson_capacity"] = "poisson_capacity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsCapacity:
+    """How many cameras of ``frames_per_s`` each are served within a deadline: a question, not a load by itself.
+
+    Raises:
+        UsageError: the rate is out of bounds.
+    """
+
+    frames_per_s: float
+    kind: Literal["streams_capacity"] = "streams_capacity"
+
+    def __post_init__(self) -> None:
+        _check_rate(self.frames_per_s, "streams:30/s")
+
+
 Workload = ClosedLoop | ConstantRate | Poisson | Streams
+"""The load of one visit."""
+Capacity = PoissonCapacity | StreamsCapacity
+"""What asks for a capacity: its visits are made under one load after the other."""
+Load = Workload | Capacity
 
 
-def parse(text: str) -> Workload:
+def searched_under(load: Load) -> Workload:
+    """The load of a search's own visits: a closed loop where a capacity is asked for, which tells about where it is."""
+    return ClosedLoop() if isinstance(load, Capacity) else load
+
+
+def parse(text: str) -> Load:
     """The load that ``text`` names: one of :data:`FORMS`.
 
     Raises:
@@ -147,25 +178,20 @@ def parse(text: str) -> Workload:
     return _KINDS[kind](value)
 
 
-def _poisson(value: str) -> Poisson:
+def _poisson(value: str) -> Poisson | PoissonCapacity:
     if value == "auto":
-        raise UsageError(
-            "load 'poisson:auto' asks for a capacity, which is not searched yet: name a rate, such as poisson:200/s"
-        )
+        return PoissonCapacity()
     return Poisson(rate_per_s=rate_per_s(value))
 
 
-def _streams(value: str) -> Streams:
+def _streams(value: str) -> Streams | StreamsCapacity:
     found = _STREAMS.fullmatch(value)
     if found is None:
-        raise UsageError(
-            f"load 'streams:{value}' names no number of cameras, and how many can be served is not searched yet: "
-            "name it, as in streams:4x30/s"
-        )
+        return StreamsCapacity(frames_per_s=rate_per_s(value))
     return Streams(cameras=int(found[1]), frames_per_s=rate_per_s(found[2]))
 
 
-_KINDS: Mapping[str, Callable[[str], Workload]] = {
+_KINDS: Mapping[str, Callable[[str], Load]] = {
     "interval": lambda value: ConstantRate(interval_s=duration_s(value)),
     "constant": lambda value: ConstantRate(interval_s=1 / rate_per_s(value)),
     "poisson": _poisson,
@@ -173,7 +199,7 @@ _KINDS: Mapping[str, Callable[[str], Workload]] = {
 }
 
 
-def describe(workload: Workload) -> str:
+def describe(workload: Load) -> str:
     """The load in the form that :func:`parse` reads, which gives exactly this load again."""
     match workload:
         case ClosedLoop():
@@ -185,9 +211,13 @@ def describe(workload: Workload) -> str:
             return f"poisson:{_exact(rate)}/s"
         case Streams(cameras=cameras, frames_per_s=rate):
             return f"streams:{cameras}x{_exact(rate)}/s"
+        case PoissonCapacity():
+            return "poisson:auto"
+        case StreamsCapacity(frames_per_s=rate):
+            return f"streams:{_exact(rate)}/s"
 
 
-def explain(workload: Workload) -> str:
+def explain(workload: Load) -> str:
     """What the load does, in words."""
     match workload:
         case ClosedLoop():
@@ -198,6 +228,10 @@ def explain(workload: Workload) -> str:
             return "items arrive independently of each other, at random, whatever the system does"
         case Streams(cameras=cameras, frames_per_s=rate):
             return f"{cameras} cameras send {_exact(rate)} frames per second each, whatever the system does"
+        case PoissonCapacity():
+            return "which rates of items that arrive at random are sustained within the latency limit"
+        case StreamsCapacity(frames_per_s=rate):
+            return f"how many cameras of {_exact(rate)} frames per second each are served within the deadline"
 
 
 def _check_rate(rate: float, example: str) -> None:

@@ -108,12 +108,13 @@ def parent_is_map(path: tuple[str | int, ...]) -> bool:
     optional = {
         ("goal", "min_throughput_per_s"),
         ("goal", "max_memory_bytes"),
+        ("goal", "deadline_ms"),
         ("load", "interval_s"),
         ("verdict", "rival"),
     }
     optional |= {("load", name) for name in ("rate_per_s", "cameras", "frames_per_s")}
     maps = {"properties", "latency_ms", "effective", "devices", "shapes"}
-    return path in optional or path[-1] == "outputs" or (len(path) > 1 and path[-2] in maps)
+    return path in optional or path[-1] in {"outputs", "capacity"} or (len(path) > 1 and path[-2] in maps)
 
 
 @pytest.mark.parametrize("path", [p for p in FIELDS if "latency_ms" not in p[:-1]], ids=str)

@@ -137,7 +137,9 @@ def test_own_tables_have_a_prefix_and_wal_is_on(store: Store, path: Path) -> Non
     connection.close()
     optunas = {"studies", "trials", "trial_params", "trial_values", "alembic_version", "version_info"}
     assert optunas <= names
-    assert {n for n in names if "ovtune" in n} == {"ovtune_schema", "ovtune_study", "ovtune_duel", "ovtune_block"}
+    assert {n for n in names if "ovtune" in n} == {
+        f"ovtune_{name}" for name in ("schema", "study", "duel", "block", "load")
+    }
     assert mode == "wal"
 
 

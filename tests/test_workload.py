@@ -10,13 +10,17 @@ from ovtune.workload import (
     JITTER,
     ClosedLoop,
     ConstantRate,
+    Load,
     OpenLoop,
     Poisson,
+    PoissonCapacity,
     Streams,
+    StreamsCapacity,
     Workload,
     describe,
     explain,
     parse,
+    searched_under,
 )
 
 OPEN: list[OpenLoop] = [
@@ -83,19 +87,28 @@ def test_an_unknown_load_is_told_every_form() -> None:
     with pytest.raises(UsageError, match="load 'uniform:3/s' is not known: use ") as refused:
         parse("uniform:3/s")
     forms = str(refused.value).partition("use ")[2].replace(" or ", ", ").split(", ")
-    assert {type(parse(form)) for form in forms} == {ClosedLoop, ConstantRate, Poisson, Streams}
+    assert {type(parse(form)) for form in forms} == {
+        ClosedLoop,
+        ConstantRate,
+        Poisson,
+        PoissonCapacity,
+        Streams,
+        StreamsCapacity,
+    }
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("poisson:auto", "not searched yet: name a rate, such as poisson:200/s"),
-        ("streams:30/s", "not searched yet: name it, as in streams:4x30/s"),
-    ],
-)
-def test_capacity_is_refused(text: str, message: str) -> None:
-    """A load that leaves its rate to be found is refused, with how to name one."""
-    with pytest.raises(UsageError, match=message):
+def test_a_capacity_is_asked_for_by_leaving_the_number_out() -> None:
+    """A rate or a number of cameras that is left open is a capacity, whose search begins with a closed loop."""
+    assert parse("poisson:auto") == PoissonCapacity()
+    assert parse("streams:30/s") == StreamsCapacity(frames_per_s=30)
+    assert searched_under(parse("streams:30/s")) == ClosedLoop()
+    assert searched_under(parse("poisson:200/s")) == Poisson(rate_per_s=200)
+
+
+@pytest.mark.parametrize("text", ["streams:0/s", "streams:-30/s", "streams:30", "streams:auto", "poisson:auto/s"])
+def test_capacities_without_sense_are_refused(text: str) -> None:
+    """A camera without frames, and other words, are refused."""
+    with pytest.raises(UsageError):
         parse(text)
 
 
@@ -106,7 +119,9 @@ def test_intervals_without_sense_are_refused(text: str) -> None:
         parse(text)
 
 
-@pytest.mark.parametrize("text", ["poisson:2000000/s", "poisson:0.0001/s", "streams:2x0.0001/s", "streams:1000x2000/s"])
+@pytest.mark.parametrize(
+    "text", ["poisson:2000000/s", "poisson:0.0001/s", "streams:2x0.0001/s", "streams:1000x2000/s", "streams:2000000/s"]
+)
 def test_rates_without_sense_are_refused(text: str) -> None:
     """So is a rate below one an hour, of one camera, or above one a microsecond, of all together."""
     with pytest.raises(UsageError, match="between one an hour and 1000000/s"):
@@ -132,6 +147,9 @@ def test_camera_counts_without_sense_are_refused(cameras: int) -> None:
         "poisson:1000000/s",
         "streams:4x30/s",
         "streams:12x29.97/s",
+        "poisson:auto",
+        "streams:30/s",
+        "streams:29.97/s",
     ],
 )
 def test_describe_gives_the_text_back(text: str) -> None:
@@ -144,6 +162,7 @@ def test_describe_gives_the_text_back(text: str) -> None:
         st.builds(ConstantRate, interval_s=st.floats(1e-6, 3600)),
         st.builds(Poisson, rate_per_s=st.floats(1 / 3600, 1e6)),
         st.builds(Streams, cameras=st.integers(1, 100), frames_per_s=st.floats(1 / 3600, 1e4)),
+        st.builds(StreamsCapacity, frames_per_s=st.floats(1 / 3600, 1e6)),
     )
 )
 @example(ConstantRate(interval_s=1 / 33))
@@ -152,15 +171,18 @@ def test_describe_gives_the_text_back(text: str) -> None:
 @example(ConstantRate(interval_s=3600.0))
 @example(Poisson(rate_per_s=1 / 3600))
 @example(Streams(cameras=3, frames_per_s=30000 / 1001))
-def test_describe_loses_nothing(workload: Workload) -> None:
+def test_describe_loses_nothing(workload: Load) -> None:
     """What describes a load is read as exactly that load again: nothing is rounded away."""
     assert parse(describe(workload)) == workload
 
 
 def test_loads_are_explained_apart() -> None:
     """Each kind of load is explained in its own words."""
-    told = {explain(parse(text)) for text in ("closed", "interval:1s", "poisson:1/s", "streams:3x30/s")}
-    assert len(told) == 4
+    told = {
+        explain(parse(text))
+        for text in ("closed", "interval:1s", "poisson:1/s", "streams:3x30/s", "poisson:auto", "streams:30/s")
+    }
+    assert len(told) == 6
     assert explain(parse("streams:3x30/s")).startswith("3 cameras send 30 frames per second each")
 
 

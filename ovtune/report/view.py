@@ -1,5 +1,6 @@
 """The view-model: everything that the report shows, as plain values, made from a result."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,9 +15,10 @@ from ovtune.report.drawing import Drawing, draw_duel, draw_front
 from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number
 from ovtune.report.row import Fact, Row, facts_of, rows_of
 from ovtune.result import Result
+from ovtune.serving import told_of
 from ovtune.study import reason_of
 from ovtune.verdict import VerdictKind
-from ovtune.workload import describe, explain
+from ovtune.workload import Capacity, describe, explain
 
 BADGES: Mapping[VerdictKind, str] = {
     "better": "▲ better",
@@ -209,7 +211,8 @@ def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
         result.baseline.config.key, result.baseline.config.key
     )
     verdict, goal = result.verdict, result.goal
-    figures = [
+    figures = _capacities(result, same=same)
+    figures += [
         KeyFigure(
             name="throughput",
             recommended=amount(mine.throughput_per_s, "/s"),
@@ -239,6 +242,26 @@ def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
         )
     )
     return tuple(figures)
+
+
+def _capacities(result: Result, *, same: bool) -> list[KeyFigure]:
+    """What the two serve within the limit, where that was asked for."""
+    load, owners = result.study.setup.workload, result.study.owners
+    mine, its = (
+        told_of(load, result.goal, result.bands.get(owners.get(config.key, config.key)))
+        for config in (result.recommended, result.baseline.config)
+    )
+    if not isinstance(load, Capacity):
+        return []
+    return [
+        KeyFigure(
+            name="capacity",
+            recommended=Amount(text=mine or "not found"),
+            baseline=None if same else Amount(text=its or "not found"),
+            ratio=None,
+            of_goal=True,
+        )
+    ]
 
 
 def _source(told: Measured) -> str:
@@ -311,6 +334,8 @@ def _goal(goal: Goal) -> str:
         parts.append(f"at least {given(goal.min_throughput_per_s)}/s")
     if goal.max_memory_bytes is not None:
         parts.append(f"memory at most {megabytes(goal.max_memory_bytes)}")
+    if goal.deadline_ms is not None:
+        parts.append(f"a frame is late after {given(goal.deadline_ms)} ms")
     return "; ".join([*parts, f"differences count from {100 * goal.margin:g} %"])
 
 
@@ -338,7 +363,7 @@ def _listed(places: list[str], most: int = 12) -> str:
 
 def _counts(result: Result) -> tuple[Fact, ...]:
     study = result.study
-    by_phase = {phase: sum(v.phase == phase for v in study.visits) for phase in ("search", "elimination", "duel")}
+    by_phase = dict.fromkeys(("search", "elimination", "duel"), 0) | Counter(v.phase for v in study.visits)
     return (
         Fact(name="study", text=study.name),
         Fact(name="begun", text=study.created),
