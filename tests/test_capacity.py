@@ -207,7 +207,13 @@ def test_loads() -> None:
 
 def test_length_of_a_block() -> None:
     """Long enough for the samples that it takes to show that the load holds, and for several limits; never minutes."""
-    verify, seek = (lambda n: Try(number=n, stage="verification")), (lambda n: Try(number=n, stage="capacity"))
+
+    def verify(number: float) -> Try:
+        return Try(number=number, stage="verification")
+
+    def seek(number: float) -> Try:
+        return Try(number=number, stage="capacity")
+
     assert seconds(CAMERAS, seek(10.0), ONE_PERCENT, 1) == 2
     assert seconds(CAMERAS, verify(10.0), ONE_PERCENT, 1) == 4
     assert seconds(CAMERAS, seek(1.0), ONE_PERCENT, 1) == pytest.approx(368 / 30)
@@ -235,7 +241,8 @@ class TestBound:
         """The latency that is named must be within it: for a percentile, no more than the rest is late."""
         assert bound(Goal(max_latency_ms=20), RATES) == Goal(max_latency_ms=20, prefer="throughput")
         told = tolerance_of(Goal(max_latency_ms=20, latency="p95"), RATES)
-        assert (told.limit_ms, told.allowed) == (20, pytest.approx(0.05))
+        assert told.limit_ms == 20
+        assert told.allowed == pytest.approx(0.05)
         assert tolerance_of(Goal(max_latency_ms=20, latency="mean"), RATES).allowed is None
 
     @pytest.mark.parametrize(

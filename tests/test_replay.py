@@ -11,6 +11,7 @@ from ovtune.evaluator import Failed, Infeasible
 from ovtune.measurement import Block, Plan
 from ovtune.recording import Record, Recording
 from ovtune.replay import Replay, setup_of
+from ovtune.workload import ClosedLoop, Streams
 from tests import fake
 
 A, B, C, D = (Config(device="CPU", nireq=n) for n in (1, 2, 3, 4))
@@ -130,6 +131,14 @@ def test_what_the_recording_does_not_hold_is_infeasible() -> None:
         assert isinstance(outcome, Infeasible)
         assert "not in the recording" in outcome.reason
     assert replay.now_s == 0
+
+
+def test_another_load_is_not_answered() -> None:
+    """A visit under a load of its own, as a capacity needs it, fails with the reason; the recorded load is answered."""
+    replay = Replay(recording(*rounds(2, A)))
+    outcome = replay.evaluate(A, Plan(workload=Streams(cameras=3, frames_per_s=30)))
+    assert outcome == Failed(reason="the recording was made under closed, not under streams:3x30/s")
+    assert isinstance(replay.evaluate(A, Plan(workload=ClosedLoop())), Block)
 
 
 def test_what_never_ran_is_infeasible_and_what_sometimes_did_failed() -> None:

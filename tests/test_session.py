@@ -16,7 +16,7 @@ from ovtune.preparation import Wish
 from ovtune.session import Place, Search, run
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget
-from ovtune.workload import ConstantRate
+from ovtune.workload import ClosedLoop, ConstantRate, PoissonCapacity, StreamsCapacity
 from tests import fake
 from tests.fake import FakeEvaluator
 from tests.fake_runtime import FakeRuntime
@@ -83,6 +83,20 @@ def test_open_loop_is_weighed_against_efficiency(stage: Stage) -> None:
     result, _ = run(search(wish=wish), stage.place)
     assert result.goal.against == "efficiency"
     assert result.study.goal == result.goal
+
+
+def test_capacity_is_searched_in_a_closed_loop_with_its_limit(stage: Stage) -> None:
+    """The evaluator's own load is closed; the goal is completed by the deadline; what is missing is said at once."""
+    wish = Wish(model="demo:mlp", workload=StreamsCapacity(frames_per_s=30))
+    result, _ = run(search(wish=wish), stage.place)
+    assert stage.made[-1].workload == ClosedLoop()
+    assert result.goal.against == result.goal.prefer == "throughput"
+    assert result.goal.deadline_ms == pytest.approx(1000 / 30)
+    assert result.verdict.kind == "unconfirmed"
+    with pytest.raises(UsageError, match="--max-latency"):
+        run(search(wish=Wish(model="demo:mlp", workload=PoissonCapacity()), study="two"), stage.place)
+    with stage.place.open() as store:
+        assert store.names() == ["mlp"]
 
 
 def test_second_call_goes_on(stage: Stage) -> None:

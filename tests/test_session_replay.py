@@ -17,7 +17,7 @@ from ovtune.recording_file import Writer, read
 from ovtune.result import Result
 from ovtune.session import Place, Search
 from ovtune.tuning import Budget
-from ovtune.workload import ConstantRate
+from ovtune.workload import ConstantRate, StreamsCapacity
 from tests import fake
 from tests.place import database
 
@@ -130,6 +130,7 @@ def test_a_replay_is_not_gone_on_with_on_the_host(place: Place, tmp_path: Path) 
     [
         (Wish(model="demo:mlp"), GOAL, "is not that of"),
         (Wish(workload=ConstantRate(interval_s=0.03)), GOAL, "leave --load out"),
+        (Wish(workload=StreamsCapacity(frames_per_s=30)), GOAL, "needs visits under many loads"),
         (Wish(device_strings=("GPU",)), GOAL, "--device GPU"),
         (Wish(), Goal(latency="p99.9"), "does not tell the p99.9 latency"),
     ],

@@ -19,7 +19,7 @@ from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan, latency_of
 from ovtune.store import Store, file_url
 from ovtune.study import Phase, Sides, Visit
-from ovtune.workload import ConstantRate
+from ovtune.workload import ConstantRate, Poisson, Streams, StreamsCapacity
 from tests import fake
 from tests.place import database
 
@@ -100,6 +100,40 @@ def test_every_kind_of_visit_comes_back(store: Store) -> None:
     for one in reversed(visits):
         store.record("one", one)
     assert store.load("one").visits == visits
+
+
+def test_visits_keep_a_load_of_their_own(store: Store, path: Path) -> None:
+    """The load of a capacity's visit comes back with it, whatever came of it, and is deleted with its study."""
+    load = StreamsCapacity(frames_per_s=29.97)
+    store.create("one", replace(fake.setup(), workload=load), Goal(deadline_ms=33))
+    visits = (
+        visit(0, block(), trial=0),
+        replace(visit(1, block(), phase="capacity"), workload=Streams(cameras=7, frames_per_s=29.97)),
+        replace(visit(2, Failed(reason="SIGSEGV"), phase="verification"), workload=Poisson(rate_per_s=0.1 + 0.2)),
+    )
+    for one in visits:
+        store.record("one", one)
+    assert store.load("one").visits == visits
+    assert store.load("one").setup.workload == load
+    store.delete("one")
+    connection = sqlite3.connect(path)
+    assert connection.execute("select count(*) from ovtune_load").fetchone() == (0,)
+    connection.close()
+
+
+def test_database_from_before_there_were_such_loads_is_read(path: Path) -> None:
+    """A database without their table gets it, and what is in it is there."""
+    first = Store(file_url(path))
+    first.create("one", fake.setup(), Goal())
+    first.record("one", visit(0, block(), trial=0))
+    before = first.load("one")
+    first.close()
+    connection = sqlite3.connect(path)
+    connection.execute("drop table ovtune_load")
+    connection.close()
+    second = Store(file_url(path))
+    assert second.load("one") == before
+    second.close()
 
 
 def test_study_survives_closing_and_opening(path: Path) -> None:

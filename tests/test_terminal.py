@@ -14,13 +14,16 @@ from ovtune.environment import Device
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.goal import Goal
 from ovtune.ledger import VisitEnded, VisitStarted
+from ovtune.lineup import Band
 from ovtune.measurement import Block, Plan
 from ovtune.result import conclude
 from ovtune.space import Advice
 from ovtune.store import Summary
 from ovtune.study import Phase
 from ovtune.survey import Sight
+from ovtune.tolerance import Judgement
 from ovtune.tuning import Budget
+from ovtune.workload import Streams, StreamsCapacity
 from tests import fake
 
 STUDY = fake.study()
@@ -133,6 +136,33 @@ def test_summary_shows_verdict_figures_and_files() -> None:
     assert "Only 3 inferences" in text
     assert "studies/x/best.json" in text
     assert "studies/x/report.html" in text
+
+
+def test_summary_and_progress_tell_a_capacity() -> None:
+    """What both sides serve stands first among their figures; a line of progress names the load of its block."""
+    load = StreamsCapacity(frames_per_s=30)
+    seen = Judgement(mark="holds", blocks=3, samples=2700, value=0.001, high=0.0042, least_ms=3.0)
+    band = Band(low=1, high=12, above=13, at_high=seen)
+    study = replace(STUDY, setup=replace(STUDY.setup, workload=load))
+    weak = fake.BASELINES[0]
+    bands = {RESULT.recommended.key: band, weak.config.key: replace(band, high=9)}
+    result = replace(RESULT, study=study, goal=Goal(deadline_ms=33), baseline=weak, bands=bands)
+    text = shown(terminal.summary(result, "a", "b"))
+    assert re.search(
+        r"capacity +12 cameras with at most 1% late within 33 ms "
+        r"\(verified: 0.10% late of 2,700 in 3 blocks, at most 0.42%\)",
+        text,
+    )
+    assert re.search(r"capacity +9 cameras with", text)
+    assert "capacity" not in shown(terminal.summary(RESULT, "a", "b"))
+    progress = terminal.Progress(Goal(), Budget(trials=50))
+    event = ended(3, phase="verification")
+    event = replace(event, started=replace(event.started, workload=Streams(cameras=12, frames_per_s=30)))
+    progress.update(event.started)
+    line = progress.update(event)
+    assert line is not None
+    assert line.startswith("verifying block 3/50: THROUGHPUT hint on CPU, nireq 2 under streams:12x30/s: ")
+    assert "under streams:12x30/s" in shown(progress)
 
 
 def test_summary_says_why_a_percentile_is_missing() -> None:

@@ -284,6 +284,8 @@ def _promise(told: Measured) -> str:
 
 
 def _metric_note(result: Result) -> str:
+    if isinstance(result.study.setup.workload, Capacity):
+        return "Below the capacity stands what was measured in a closed loop, with all infer requests busy."
     if result.metric == result.goal.latency:
         return ""
     return (

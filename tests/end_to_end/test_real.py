@@ -22,7 +22,7 @@ from ovtune.preparation import Wish
 from ovtune.result import Result
 from ovtune.session import Place, Search
 from ovtune.tuning import Budget
-from ovtune.workload import parse
+from ovtune.workload import Streams, StreamsCapacity, parse
 from tests import models
 
 PLAN = Plan(duration_s=0.05, warmup_s=0.1, least_requests=8, longest_s=1.0, timeout_s=60.0)
@@ -96,6 +96,29 @@ def test_open_loop(tmp_path: Path) -> None:
     assert result.goal.against == "efficiency"
     assert "AUTO_BATCH_TIMEOUT" in result.study.setup.space.dimensions
     assert result.measured.throughput_per_s.value == pytest.approx(100, rel=0.2)
+
+
+@pytest.mark.runtime
+def test_cameras(tmp_path: Path) -> None:
+    """How many cameras are served is asked under one load after the other, each in its own process, and ends in time.
+
+    What a busy machine serves, nobody knows: but what is claimed was verified.
+    """
+    load = StreamsCapacity(frames_per_s=500)
+    wish = Wish(model="demo:mlp", workload=load, device_strings=("CPU",))
+    result = searched(tmp_path, wish, trials=2, goal=Goal(latency="p50", deadline_ms=50.0), confirm_s=12)
+    probed = [v for v in result.study.visits if v.phase in {"capacity", "verification"}]
+    assert probed
+    for visit in probed:
+        assert isinstance(visit.workload, Streams)
+        assert isinstance(visit.outcome, Block)
+        assert visit.outcome.occupancy is None
+    for key, band in result.bands.items():
+        at_high = Streams(cameras=int(band.high), frames_per_s=500)
+        fresh = [v for v in probed if v.phase == "verification" and v.config.key == key and v.workload == at_high]
+        assert len(fresh) == band.at_high.blocks >= 2
+        assert band.at_high.high <= 0.01
+    assert result.verdict.kind in {"better", "equal", "undecided", "infeasible", "unconfirmed"}
 
 
 @pytest.mark.gpu
