@@ -87,7 +87,7 @@ def test_best_of_both_sides_come_first_in_turn() -> None:
     own = [estimate(b.config, 100 + i, 10) for i, b in enumerate(fake.BASELINES)]
     quick = estimate(replace(FAST, nireq=1), 90, 8)
     full = estimate(replace(FAST, nireq=8), 300, 60)
-    slow = estimate(replace(FAST, nireq=2), 40, 9)
+    slow = estimate(replace(FAST, nireq=6), 40, 9)
     last = estimate(replace(FAST, nireq=3), 30, 9)
     keys = frozenset(e.config.key for e in own)
     told = finalists(field(*own, slow, last, quick, full), keys, GOAL, tolerance_of(GOAL, CAMERAS))
