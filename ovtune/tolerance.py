@@ -82,7 +82,7 @@ def judge(blocks: Sequence[Block], tolerance: Tolerance, rule: Rule, *, joined: 
     """What at least one block says.
 
     Blocks that were made while other processes took the machine are left out while they are the fewer; where all were,
-    more are asked for.
+    more are asked for, unless not one item was in time: that is not the others' doing.
 
     Args:
         blocks: The blocks under one load, in the order of time.
@@ -108,7 +108,8 @@ def judge(blocks: Sequence[Block], tolerance: Tolerance, rule: Rule, *, joined: 
             shown = "holds"
         elif low > allowed:
             shown = "hopeless" if least_ms > tolerance.limit_ms else "fails"
-    further = not quiet or (shown is None and (rule.persistent or leaning == "likely"))
+    further = shown != "hopeless" and not quiet
+    further |= shown is None and (rule.persistent or leaning == "likely")
     due = len(blocks) < rule.looks[-1] and (len(blocks) not in rule.looks or further)
     return Judgement(
         mark="open" if due else shown or leaning,

@@ -13,6 +13,7 @@ from ovtune.goal import Goal
 from ovtune.ledger import VisitEnded, VisitStarted
 from ovtune.lineup import findings
 from ovtune.recommendation import document_of
+from ovtune.report import render
 from ovtune.report.view import view_of
 from ovtune.result import conclude
 from ovtune.space import Space
@@ -251,3 +252,10 @@ def test_closed_loop_studies_ask_for_no_capacity(tmp_path: Path) -> None:
     assert view_of(result).key_figures[0].name == "throughput"
     assert isinstance(fake.study().setup.workload, ClosedLoop)
     assert not any(isinstance(v.workload, Poisson) for v in fake.study().visits)
+
+
+def test_page_explains_how_a_capacity_is_found(tmp_path: Path) -> None:
+    """The report's method tells of capacities where one was asked for, and of nothing else where none was."""
+    study = bench(tmp_path, FAST).search(3, confirm_s=LONG_S)
+    assert "<b>Capacity.</b>" in render(conclude(study, DEADLINE), document="", command="", python="")
+    assert "<b>Capacity.</b>" not in render(conclude(fake.study(), Goal()), document="", command="", python="")

@@ -121,6 +121,7 @@ def test_contended_blocks_are_left_out_while_they_are_the_fewer() -> None:
     assert judge([bad], CAMERAS, SEEKING, joined=1).mark == "open"
     assert judge([bad, scattered(1000, 0)], CAMERAS, SEEKING, joined=1).mark == "holds"
     assert judge([bad] * 3, CAMERAS, SEEKING, joined=1).mark == "fails"
+    assert judge([block([40.0] * 400, CONTENDED)], CAMERAS, SEEKING, joined=1).mark == "hopeless"
 
 
 def test_mean() -> None:
