@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ovtune.config import Config
 from ovtune.evaluator import Evaluator, Outcome
 from ovtune.goal import Goal
-from ovtune.measurement import Plan
+from ovtune.measurement import Block, Plan
 from ovtune.store import Store
 from ovtune.study import Phase, Sides, Study, Visit
 
@@ -70,7 +70,9 @@ class Ledger:
     ) -> Outcome:
         """One visit, committed before anything else is done."""
         self.watch.emit(started)
-        outcome = self._evaluator.evaluate(started.config, plan)
+        key = started.config.key
+        again = any(v.config.key == key and isinstance(v.outcome, Block) for v in self.study.visits)
+        outcome = self._evaluator.evaluate(started.config, replace(plan, again=again))
         visit = Visit(
             number=len(self.study.visits),
             phase=started.phase,

@@ -29,6 +29,7 @@ class Plan:
         seed: Seeds the inputs and the arrivals.
         shared: The effective keys that have been measured, each with the key of its config:
             a config that turns out to be one of these is not measured again.
+        again: Whether the config was measured before, so that its compiled model may be kept and taken from a cache.
     """
 
     duration_s: float = 0.8
@@ -38,6 +39,7 @@ class Plan:
     timeout_s: float = 60.0
     seed: int = 0
     shared: Mapping[str, str] = field(default_factory=dict)
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from ovtune import goal as goals
 from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.errors import MeasurementError
-from ovtune.estimate import Estimate, estimate, spread_of
+from ovtune.estimate import Estimate, Spread, estimate, spread_of
 from ovtune.field import Duel, Field, contested, last_duel, survey_field
 from ovtune.figures import Measured, Source, figures
 from ovtune.goal import Goal
@@ -90,9 +90,9 @@ def conclude(study: Study, goal: Goal) -> Result:
         front=tuple(goals.front(field.estimates.values(), field.metric, goal.against)),
         recommended=recommended,
         trial=_trial_of(study, recommended),
-        measured=figures(recommended, *blocks[recommended.key], field.spread),
+        measured=_figures(study, recommended, *blocks[recommended.key], field.spread),
         baseline=strongest,
-        baseline_measured=figures(strongest.config, *blocks[owner], field.spread),
+        baseline_measured=_figures(study, strongest.config, *blocks[owner], field.spread),
         verdict=verdict,
         caveats=doubts,
     )
@@ -116,7 +116,7 @@ def measured(result: Result, config: Config) -> Measured:
     study = result.study
     key = study.owners.get(config.key, config.key)
     blocks = blocks_by_config(study.visits, "search", "elimination")
-    return figures(config, "search", blocks[key], spread_of(blocks.values()))
+    return _figures(study, config, "search", blocks[key], spread_of(blocks.values()))
 
 
 def why_nothing(study: Study) -> str:
@@ -168,6 +168,13 @@ def _middle(caveats: Sequence[Caveat]) -> Caveat:
         return [value for value in caveat.parameters.values() if isinstance(value, int | float)]
 
     return sorted(caveats, key=figures)[len(caveats) // 2]
+
+
+def _figures(study: Study, config: Config, source: Source, blocks: Sequence[Block], spread: Spread) -> Measured:
+    """The figures of ``blocks``, its compilation and first inference as they were when nothing was cached."""
+    key = study.owners.get(config.key, config.key)
+    cold = next(v.outcome for v in study.visits if v.config.key == key and isinstance(v.outcome, Block))
+    return figures(config, source, blocks, cold=cold, spread=spread)
 
 
 def _trial_of(study: Study, config: Config) -> int:

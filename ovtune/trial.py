@@ -43,6 +43,7 @@ class Order:
         config: The config to visit.
         plan: How.
         beside: The process group that runs in the background on purpose, or None.
+        cache: The folder of compiled models, or None.
     """
 
     files: Mapping[str, str]
@@ -51,6 +52,7 @@ class Order:
     config: Config
     plan: Plan
     beside: int | None = None
+    cache: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def visit(order: Order) -> Outcome:
             runtime.read(order.files[config.precision]), batch_size=config.batch_size, shapes=config.shapes
         )
         began = time.perf_counter()
-        compiled = runtime.compile(network, config)
+        compiled = runtime.compile(network, config, cache=order.cache)
         compile_ms = 1000 * (time.perf_counter() - began)
     except (ModelError, DeviceError) as error:
         return Infeasible(reason=str(error))
@@ -153,7 +155,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         samples=measurement.pack(run.latencies_ms),
         cpu_s=max(0.0, cpu_s - clock.watched_ns / 1e9),
         compile_ms=opening.compile_ms,
-        compile_cached=bool(effective.get("LOADED_FROM_CACHE", False)),
+        compile_cached=compiled.from_cache,
         first_inference_ms=opening.first_inference_ms,
         memory_bytes=max(0, _resident_bytes() - opening.idle_bytes),
         occupancy=occupancy,

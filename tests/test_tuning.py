@@ -8,12 +8,13 @@ import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
+from ovtune.config import Config
 from ovtune.errors import MeasurementError, StorageError
-from ovtune.evaluator import Failed, Infeasible
+from ovtune.evaluator import Failed, Infeasible, Outcome
 from ovtune.field import last_duel
 from ovtune.goal import Goal
 from ovtune.ledger import VisitEnded, VisitStarted
-from ovtune.measurement import Block
+from ovtune.measurement import Block, Plan
 from ovtune.result import conclude
 from ovtune.space import Space
 from ovtune.store import CONFIG_ATTRIBUTE, REASON_ATTRIBUTE
@@ -275,3 +276,19 @@ def test_database_that_fails_is_an_error_of_ovtune(bench: Bench) -> None:
             bench.search(5)
     assert "\n" not in str(caught.value)
     assert len(bench.load().visits) == 1
+
+
+def test_a_config_that_comes_again_may_come_from_a_cache(bench: Bench) -> None:
+    """The first visit to a config compiles cold, each later one may take the compiled model from a cache."""
+    seen: list[tuple[str, bool]] = []
+    evaluate = bench.evaluator.evaluate
+
+    def noting(config: Config, plan: Plan, /) -> Outcome:
+        seen.append((config.key, plan.again))
+        return evaluate(config, plan)
+
+    bench.evaluator.evaluate = noting  # type: ignore[method-assign]
+    bench.search(8)
+    firsts = dict(reversed(seen))
+    assert not any(firsts.values())
+    assert sum(again for _, again in seen) > 0
