@@ -89,6 +89,7 @@ class Block:
         cost_s: What the visit took in all.
         energy_j: The energy that the processor packages used meanwhile, everything else on them included; None where
             their counters cannot be read.
+        frequency_mhz: The processor's mean frequency at the end of it; None where the host does not tell.
         caveats: The doubts about it.
         timeline: When the first few hundred requests, warm-up included, began and ended: pairs in ms from the first
             start, packed as the samples are; empty where nobody noted it.
@@ -111,6 +112,7 @@ class Block:
     effective_key: str
     cost_s: float = 0.0
     energy_j: float | None = None
+    frequency_mhz: float | None = None
     caveats: tuple[Caveat, ...] = ()
     summary: Summary | None = None
     timeline: bytes = b""
@@ -148,6 +150,11 @@ class Block:
         """Start and completion of each noted request in ms from the first start, one row each."""
         data = zlib.decompress(self.timeline) if self.timeline else b""
         return np.frombuffer(data, dtype=np.float32).reshape(-1, 2)
+
+    @property
+    def energy_mj_per_inference(self) -> float | None:
+        """Millijoules of the processor packages per inference; None where their counters cannot be read."""
+        return None if self.energy_j is None else 1000 * self.energy_j / self.items
 
     @property
     def cpu_ms_per_inference(self) -> float:

@@ -20,6 +20,7 @@ from ovtune.engine import engine_for
 from ovtune.environment import cpu_quota
 from ovtune.errors import DeviceError, MeasurementError, ModelError
 from ovtune.evaluator import Infeasible, Outcome, SameAs
+from ovtune.heat import Thermometer
 from ovtune.measurement import Block, Plan
 from ovtune.runtime import STARTUP_S, Compiled, Runtime, reason, reshaped
 from ovtune.timeline import Recorder
@@ -123,7 +124,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
     if not steady:
         doubts.append(Caveat(kind="not_steady", parameters={"warmup_s": warmup_s}))
     served_at_first = compiled.execution_devices
-    started_at, load, meter = time.time(), _Load(order.beside), Meter()
+    started_at, load, meter, heat = time.time(), _Load(order.beside), Meter(), Thermometer()
     match order.workload:
         case ClosedLoop():
             run = closed.measure(plan)
@@ -136,7 +137,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
             run = open_loop(engine, clock, arrivals, batch=config.batch_size, patience_s=plan.longest_s)
             items = len(run.latencies_ms)
             doubts += _doubts_of_open_loop(config, schedule, run)
-    energy_j = meter.joules()
+    energy_j, frequency_mhz, throttled = meter.joules(), heat.frequency_mhz(), heat.throttled()
     cpu_s, others_busy = load.since()
     effective = compiled.effective()
     served_at_last = compiled.execution_devices
@@ -145,6 +146,8 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         doubts.append(Caveat(kind="switched_device", parameters=names))
     if others_busy > _CONTENDED:
         doubts.append(Caveat(kind="contention", parameters={"others": others_busy}))
+    if throttled:
+        doubts.append(Caveat(kind="throttled", parameters={"events": throttled}))
     if run.requests < plan.least_requests:
         doubts.append(Caveat(kind="few_samples", parameters={"samples": run.requests}))
     doubts += _doubts_of_settings(config, effective, compiled.optimal_nireq)
@@ -163,6 +166,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         effective=effective,
         effective_key=compiled.effective_key(effective),
         energy_j=energy_j,
+        frequency_mhz=frequency_mhz,
         caveats=tuple(doubts),
         timeline=measurement.pack(engine.times_ms()),
     )
