@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,6 +75,7 @@ class Estimate:
         throughput_per_s: Inferences per second.
         latency_ms: Each latency metric, where there are enough samples.
         cpu_ms_per_inference: CPU time per inference.
+        energy_mj_per_inference: Energy of the processor packages per inference; None where a block does not tell it.
         memory_bytes: The most memory over an idle process.
         sustained: Whether the load was sustained in most blocks.
     """
@@ -85,6 +86,7 @@ class Estimate:
     throughput_per_s: Quantity
     latency_ms: Mapping[LatencyMetric, Quantity | Unavailable]
     cpu_ms_per_inference: float
+    energy_mj_per_inference: float | None
     memory_bytes: int
     sustained: bool
 
@@ -125,9 +127,24 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
         ),
         latency_ms={metric: latency(metric) for metric in LATENCY_METRICS},
         cpu_ms_per_inference=math.exp(stats.location(np.log([max(b.cpu_ms_per_inference, 1e-9) for b in blocks]))),
+        energy_mj_per_inference=_energy(blocks),
         memory_bytes=max(b.memory_bytes for b in blocks),
         sustained=sum(any(c.kind == "not_sustained" for c in b.caveats) for b in blocks) * 2 <= n,
     )
+
+
+def comparable(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """The estimates with their energy where all of them tell it, else all of them without."""
+    if all(e.energy_mj_per_inference is not None for e in estimates.values()):
+        return dict(estimates)
+    return {key: replace(e, energy_mj_per_inference=None) for key, e in estimates.items()}
+
+
+def _energy(blocks: Sequence[Block]) -> float | None:
+    """Millijoules per inference, the location of the blocks' logarithms."""
+    told = [block.energy_mj_per_inference for block in blocks]
+    logs = [math.log(value) for value in told if value]
+    return math.exp(stats.location(np.array(logs))) if len(logs) == len(blocks) else None
 
 
 def _within(parts: Sequence[Latencies], spread: Spread) -> float:

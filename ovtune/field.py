@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ovtune import goal as goals
 from ovtune.config import Config
-from ovtune.estimate import Estimate, Spread, estimate, spread_of
+from ovtune.estimate import Estimate, Spread, comparable, estimate, spread_of
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.study import Baseline, Study, blocks_by_config
@@ -46,7 +46,7 @@ def survey_field(study: Study, goal: Goal) -> Field:
     blocks = blocks_by_config(study.visits, "search", "elimination")
     configs = {v.config.key: v.config for v in study.visits}
     spread = spread_of(blocks.values())
-    estimates = {key: estimate(configs[key], found, spread) for key, found in blocks.items()}
+    estimates = comparable({key: estimate(configs[key], found, spread) for key, found in blocks.items()})
     metric = goals.common_metric(estimates.values(), goal.latency)
     owners = study.owners
     measured = [

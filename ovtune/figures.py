@@ -44,6 +44,7 @@ class Measured:
         first_inference_ms: The first inference's time.
         memory_bytes: Over an idle process.
         cpu_ms_per_inference: CPU time per inference.
+        energy_mj_per_inference: Energy of the processor packages per inference; None where the host does not tell it.
         effective: The settings as read back, of the last block.
     """
 
@@ -60,6 +61,7 @@ class Measured:
     first_inference_ms: float
     memory_bytes: int
     cpu_ms_per_inference: float
+    energy_mj_per_inference: float | None
     effective: Mapping[str, object]
 
 
@@ -98,6 +100,7 @@ def figures(config: Config, source: Source, blocks: Sequence[Block], *, cold: Bl
         first_inference_ms=cold.first_inference_ms,
         memory_bytes=told.memory_bytes,
         cpu_ms_per_inference=told.cpu_ms_per_inference,
+        energy_mj_per_inference=told.energy_mj_per_inference,
         effective=blocks[-1].effective,
     )
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ovtune import goal as goals
 from ovtune.config import Config
+from ovtune.energy import Access, access
 from ovtune.estimate import Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.field import survey_field
@@ -34,6 +35,11 @@ _VERDICT_STYLES: Mapping[str, str] = {
     "undecided": "bold yellow",
     "infeasible": "bold red",
     "unconfirmed": "bold yellow",
+}
+_ENERGY: Mapping[Access, str] = {
+    "readable": "energy per inference: told from the processor's counters",
+    "root only": "energy per inference: run as root to read the processor's counters",
+    "none": "energy per inference: this host has no counters for it",
 }
 
 
@@ -166,6 +172,8 @@ def devices(seen: Sight, advice: Sequence[Advice], refused: Mapping[str, str]) -
         own.add_column(column, overflow="fold")
     for device in seen.devices:
         own.add_row(device.name, Text(device.full_name), device.precision, ", ".join(device.capabilities))
+    own.caption = _ENERGY[access()]
+    own.caption_justify = "left"
     if seen.model is None:
         return [own]
     title = Text(f"OpenVINO's own answers for {seen.model.path}")
@@ -210,6 +218,8 @@ def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]
             case Unavailable():
                 shown = f"unavailable: {told.text}"
         rows.append((f"  {name}", shown))
+    if measured.energy_mj_per_inference is not None:
+        rows.append(("  energy", f"{rate(measured.energy_mj_per_inference)} mJ per inference"))
     return rows
 
 

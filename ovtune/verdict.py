@@ -6,21 +6,28 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ovtune.config import Config
-from ovtune.duel import Ratio, Score
+from ovtune.duel import Ratio, Score, Work
 from ovtune.goal import Goal
+from ovtune.measurement import LatencyMetric
 
 VerdictKind = Literal["better", "trade", "equal", "undecided", "infeasible", "unconfirmed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What may be said of ``rival``, the best of the other configs, against the strongest baseline; ratios are its."""
+    """What may be said of ``rival``, the best of the other configs, against the strongest baseline; ratios are its.
+
+    ``latency_ratio`` is that of ``metric``, and ``cost_ratio`` that of the ``work`` per inference.
+    """
 
     kind: VerdictKind
     text: str
     throughput_ratio: Ratio | None
     latency_ratio: Ratio | None
     pairs: int
+    cost_ratio: Ratio | None = None
+    metric: LatencyMetric | None = None
+    work: Work | None = None
     rival: Config | None = None
 
 
@@ -36,12 +43,12 @@ def verdict_of(baseline: str, score: Score | None, goal: Goal, *, leads: bool, r
     else:
         match score.standing:
             case "better" | "trade":
-                kind, text = score.standing, f"{_gains(score, goal.margin)} than {_own(baseline)}"
+                kind, text = score.standing, f"{_gains(score, goal, goal.margin)} than {_own(baseline)}"
             case "equal":
                 kind = "equal"
                 text = f"{_own(baseline)} is already best here: {other} differs by no more than {goal.margin:.0%}"
             case "worse":
-                kind, text = "equal", f"{_own(baseline)} is already best here: {other} has {_gains(score, 0.0)}"
+                kind, text = "equal", f"{_own(baseline)} is already best here: {other} has {_gains(score, goal, 0.0)}"
             case "undecided":
                 kind = "undecided"
                 text = f"Whether {other} beats {_own(baseline)} stayed open after {score.pairs} pairs of measurements"
@@ -53,6 +60,9 @@ def verdict_of(baseline: str, score: Score | None, goal: Goal, *, leads: bool, r
         throughput_ratio=score.throughput if score else None,
         latency_ratio=score.latency if score else None,
         pairs=score.pairs if score else 0,
+        cost_ratio=score.cost if score else None,
+        metric=score.metric if score else None,
+        work=score.work if score else None,
         rival=rival if score else None,
     )
 
@@ -76,9 +86,12 @@ def _own(baseline: str) -> str:
     return baseline if baseline.startswith(("your ", "the first ")) else f"OpenVINO's {baseline}"
 
 
-def _gains(score: Score, margin: float) -> str:
-    throughput, latency = score.throughput, score.latency
-    much = f"{_percent(throughput)} {'more' if throughput.value >= 1 else 'less'} throughput"
+def _gains(score: Score, goal: Goal, margin: float) -> str:
+    """What differs: throughput, or where the load is given or it was asked for the work per inference; and latency."""
+    by_work = goal.against == "efficiency" or goal.prefer == "efficiency"
+    first, what = (score.cost, f"{score.work} per inference") if by_work else (score.throughput, "throughput")
+    latency = score.latency
+    much = f"{_percent(first)} {'more' if first.value >= 1 else 'less'} {what}"
     if abs(latency.value - 1) <= margin:
         return f"{much} at the same {score.metric}"
     return f"{much} and {_percent(latency)} {'higher' if latency.value > 1 else 'lower'} {score.metric}"

@@ -222,8 +222,10 @@ def _facts_of_blocks(estimate: Estimate, blocks: list[Block]) -> tuple[Fact, ...
 def _facts(
     told: Measured | Estimate, *, compile_ms: float, cached: bool, first_ms: float, occupancy: float | None
 ) -> tuple[Fact, ...]:
+    energy_mj = told.energy_mj_per_inference
     return (
         Fact(name="CPU time per inference", text=f"{number(told.cpu_ms_per_inference)} ms"),
+        Fact(name="energy per inference", text=NONE if energy_mj is None else f"{number(energy_mj)} mJ"),
         Fact(name="memory over an idle process", text=megabytes(told.memory_bytes)),
         Fact(name="compilation", text=f"{number(compile_ms)} ms{', with a model cache' if cached else ''}"),
         Fact(name="first inference", text=f"{number(first_ms)} ms"),

@@ -234,10 +234,21 @@ def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
             name=cpu,
             recommended=Amount(text=f"{number(mine.cpu_ms_per_inference)} ms"),
             baseline=None if same else Amount(text=f"{number(its.cpu_ms_per_inference)} ms"),
-            ratio=None,
-            of_goal=goal.prefer == "efficiency",
+            ratio=ratio_of(verdict.cost_ratio) if verdict.work == "CPU time" and not same else None,
+            of_goal=goal.prefer == "efficiency" and mine.energy_mj_per_inference is None,
         )
     )
+    if mine.energy_mj_per_inference is not None:
+        theirs = its.energy_mj_per_inference
+        figures.append(
+            KeyFigure(
+                name="energy per inference",
+                recommended=Amount(text=f"{number(mine.energy_mj_per_inference)} mJ"),
+                baseline=None if same or theirs is None else Amount(text=f"{number(theirs)} mJ"),
+                ratio=ratio_of(verdict.cost_ratio) if verdict.work == "energy" and not same else None,
+                of_goal=goal.prefer == "efficiency",
+            )
+        )
     return tuple(figures)
 
 
