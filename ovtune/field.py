@@ -8,7 +8,7 @@ from ovtune.config import Config
 from ovtune.estimate import Estimate, Spread, comparable, estimate, spread_of
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, LatencyMetric
-from ovtune.study import Baseline, Study, blocks_by_config
+from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Duel:
 
 def survey_field(study: Study, goal: Goal) -> Field:
     """Compares what search and elimination measured; the duel's blocks take no part in choosing."""
-    blocks = blocks_by_config(study.visits, "search", "elimination")
+    blocks = blocks_by_config(study.visits, *CHOOSING)
     configs = {v.config.key: v.config for v in study.visits}
     spread = spread_of(blocks.values())
     estimates = comparable({key: estimate(configs[key], found, spread) for key, found in blocks.items()})

@@ -13,6 +13,8 @@ from ovtune import stats
 from ovtune.caveat import Caveat
 
 LatencyMetric = Literal["p50", "p90", "p95", "p99", "p99.9", "mean"]
+CONTENDED = 0.10
+"""The share of the machine's CPU time from which on other processes' work makes a block contended."""
 LATENCY_METRICS: tuple[LatencyMetric, ...] = get_args(LatencyMetric)
 
 
@@ -116,6 +118,11 @@ class Block:
     caveats: tuple[Caveat, ...] = ()
     summary: Summary | None = None
     timeline: bytes = b""
+
+    @property
+    def contended(self) -> bool:
+        """Whether others used so much of the machine that the block tells less about its config."""
+        return self.others_busy > CONTENDED
 
     @property
     def throughput_per_s(self) -> float:

@@ -14,7 +14,7 @@ from ovtune.field import Duel, Field, contested, last_duel, survey_field
 from ovtune.figures import Measured, Source, figures
 from ovtune.goal import Goal
 from ovtune.measurement import Block, LatencyMetric
-from ovtune.study import Baseline, Study, blocks_by_config, reason_of
+from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, reason_of
 from ovtune.verdict import Verdict, limited, verdict_of
 
 
@@ -100,7 +100,7 @@ def conclude(study: Study, goal: Goal) -> Result:
 
 def alternative(result: Result, config: Config) -> Result:
     """The same study with another measured config recommended, which nobody confirmed."""
-    blocks = blocks_by_config(result.study.visits, "search", "elimination")[config.key]
+    blocks = blocks_by_config(result.study.visits, *CHOOSING)[config.key]
     return replace(
         result,
         recommended=config,
@@ -115,7 +115,7 @@ def measured(result: Result, config: Config) -> Measured:
     """The figures of any measured config, from search and elimination."""
     study = result.study
     key = study.owners.get(config.key, config.key)
-    blocks = blocks_by_config(study.visits, "search", "elimination")
+    blocks = blocks_by_config(study.visits, *CHOOSING)
     return _figures(study, config, "search", blocks[key], spread_of(blocks.values()))
 
 
@@ -130,7 +130,7 @@ def why_nothing(study: Study) -> str:
 
 def _published(study: Study, fight: Duel | None) -> dict[str, tuple[Source, list[Block]]]:
     blocks: dict[str, tuple[Source, list[Block]]] = {
-        key: ("search", found) for key, found in blocks_by_config(study.visits, "search", "elimination").items()
+        key: ("search", found) for key, found in blocks_by_config(study.visits, *CHOOSING).items()
     }
     if fight is not None:
         blocks[fight.candidate.key] = ("duel", [pair[0] for pair in fight.judged])

@@ -27,7 +27,6 @@ from ovtune.survey import Sight
 from ovtune.tuning import Budget
 from ovtune.unit import show_duration
 
-_PHASES = {"search": "trial", "elimination": "elimination", "duel": "duel block"}
 _VERDICT_STYLES: Mapping[str, str] = {
     "better": "bold green",
     "trade": "bold green",
@@ -65,9 +64,9 @@ class Progress:
         """Takes an event in; returns the line that tells it where there is no live view."""
         match event:
             case VisitStarted():
-                if self._current is None or self._current.phase != event.phase:
+                if self._current is None or _stage(self._current) != _stage(event):
                     self._phase_began, self._phase_done = time.monotonic(), 0
-                if event.phase != "search" and self._confirmation_began is None:
+                if event.phase in {"elimination", "duel"} and self._confirmation_began is None:
                     self._confirmation_began = time.monotonic()
                 self._current = event
                 return None
@@ -75,8 +74,7 @@ class Progress:
                 self._study = study
                 self._phase_done += 1
                 self._standing = _standing(study, self._goal)
-                label = f"{_PHASES[started.phase]} {started.number}/{started.total}"
-                return f"{label}: {started.config.words}: {outcome_words(event.outcome)}"
+                return f"{_label(started)}: {started.config.words}: {outcome_words(event.outcome)}"
 
     def left_s(self) -> float:
         """The time left: what the trials that are left take at the present pace, and the confirmation."""
@@ -92,7 +90,7 @@ class Progress:
         current = self._current
         line = Table.grid(padding=(0, 2))
         line.add_row(
-            Text(f"{_PHASES[current.phase]} {current.number}/{current.total}", style="bold"),
+            Text(_label(current), style="bold"),
             ProgressBar(total=current.total, completed=current.number - 1, width=30),
             Text(f"about {show_duration(self.left_s())} left"),
         )
@@ -107,6 +105,24 @@ class Progress:
             return 0.0
         pace = (time.monotonic() - self._phase_began) / max(self._phase_done, 1)
         return (self._current.total - self._current.number + 1) * pace
+
+
+def _stage(started: VisitStarted) -> str:
+    return "search" if started.phase == "reference" else started.phase
+
+
+def _label(started: VisitStarted) -> str:
+    """What is being done: a trial by its number, which counts from 0 as everywhere, and how many have been begun."""
+    place = f"{started.number}/{started.total}"
+    match started.phase:
+        case "search":
+            return f"trial {started.number - 1} ({place})"
+        case "reference":
+            return f"reference ({place})"
+        case "elimination":
+            return f"elimination {place}"
+        case "duel":
+            return f"duel block {place}"
 
 
 def outcome_words(outcome: Outcome) -> str:

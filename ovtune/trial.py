@@ -27,7 +27,6 @@ from ovtune.timeline import Recorder
 from ovtune.workload import ClosedLoop, OpenLoop, Workload
 
 _BUSY_ENOUGH = 0.95
-_CONTENDED = 0.10
 _LATE_SHARE = 0.05
 _UNTIL_EXIT: list[object] = []
 """What is never taken apart: with automatic batching that can take a whole batch timeout, or hang for good."""
@@ -144,7 +143,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
     if served_at_last != served_at_first:
         names = {"first": ", ".join(served_at_first), "last": ", ".join(served_at_last)}
         doubts.append(Caveat(kind="switched_device", parameters=names))
-    if others_busy > _CONTENDED:
+    if others_busy > measurement.CONTENDED:
         doubts.append(Caveat(kind="contention", parameters={"others": others_busy}))
     if throttled:
         doubts.append(Caveat(kind="throttled", parameters={"events": throttled}))

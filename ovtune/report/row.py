@@ -15,7 +15,7 @@ from ovtune.figures import Measured
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
 from ovtune.report.number import NONE, Amount, amount, megabytes, number
 from ovtune.result import Result
-from ovtune.study import Visit, blocks_by_config, reason_of
+from ovtune.study import CHOOSING, Visit, blocks_by_config, reason_of
 
 State = Literal["measured", "shared", "infeasible", "failed"]
 _NESTED = "DEVICE_PROPERTIES."
@@ -99,7 +99,7 @@ def rows_of(result: Result, names: Mapping[str, tuple[str, ...]], documents: Map
     """
     visits = [v for v in result.study.visits if v.trial is not None]
     trials = first_trials(visits)
-    blocks = blocks_by_config(result.study.visits, "search", "elimination")
+    blocks = blocks_by_config(result.study.visits, *CHOOSING)
     found = []
     for visit in visits:
         row = _row(result, visit, trials, blocks)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from typing import get_args
 
 from ovtune.config import Config
 from ovtune.field import last_duel
@@ -14,7 +15,7 @@ from ovtune.report.drawing import Drawing, draw_duel, draw_front
 from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number
 from ovtune.report.row import Fact, Row, facts_of, rows_of
 from ovtune.result import Result
-from ovtune.study import reason_of
+from ovtune.study import Phase, reason_of
 from ovtune.verdict import VerdictKind
 from ovtune.workload import describe, explain
 
@@ -349,14 +350,14 @@ def _listed(places: list[str], most: int = 12) -> str:
 
 def _counts(result: Result) -> tuple[Fact, ...]:
     study = result.study
-    by_phase = {phase: sum(v.phase == phase for v in study.visits) for phase in ("search", "elimination", "duel")}
+    by_phase = {phase: sum(v.phase == phase for v in study.visits) for phase in get_args(Phase)}
     return (
         Fact(name="study", text=study.name),
         Fact(name="begun", text=study.created),
         Fact(name="trials", text=str(sum(v.trial is not None for v in study.visits))),
         Fact(name="configs measured", text=str(len(result.estimates))),
         Fact(name="configs in the space", text=f"{len(study.setup.space.configs):,}"),
-        Fact(name="visits", text=", ".join(f"{count} in the {phase}" for phase, count in by_phase.items())),
+        Fact(name="visits", text=", ".join(f"{count} in the {phase}" for phase, count in by_phase.items() if count)),
         Fact(name="ended because", text=study.stopped or NONE),
         Fact(name="ovtune", text=_version()),
     )
