@@ -1,5 +1,6 @@
 """How a config is to be measured, and what one visit to it found."""
 
+import functools
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -132,7 +133,7 @@ class Block:
     @property
     def latencies_ms(self) -> NDArray[np.float32]:
         """The latencies in ms, in the order of completion; none where only their summary is held."""
-        return np.frombuffer(zlib.decompress(self.samples) if self.samples else b"", dtype=np.float32)
+        return _unpacked(self.samples)
 
     @property
     def latencies(self) -> Latencies:
@@ -143,6 +144,11 @@ class Block:
     def count(self) -> int:
         """How many latencies were measured."""
         return count_of(self.latencies)
+
+    @property
+    def effective_count(self) -> float:
+        """How many independent latencies tell as much; of a summary, as many as there were."""
+        return _effective_count(self.samples) if self.summary is None else float(self.summary.count)
 
     def latency_ms(self, metric: LatencyMetric) -> float:
         """The ``metric`` of the latencies, in ms.
@@ -167,6 +173,16 @@ class Block:
     def cpu_ms_per_inference(self) -> float:
         """CPU milliseconds per inference."""
         return 1000 * self.cpu_s / self.items
+
+
+@functools.lru_cache(maxsize=4096)
+def _unpacked(samples: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(zlib.decompress(samples) if samples else b"", dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=4096)
+def _effective_count(samples: bytes) -> float:
+    return stats.effective_count(_unpacked(samples))
 
 
 def pack(times_ms: NDArray[np.floating]) -> bytes:
