@@ -24,6 +24,8 @@ WORDING: Mapping[str, str] = {
     "throttled": "Heat slowed the processor down {events} times while it was measured.",
     "threads_capped": "A CPU quota of {quota:.3g} allows fewer CPUs than the {cpus} that the runtime sees; "
     "threads were capped at {threads}.",
+    "unstable": "Its throughput spreads {ratio:.1f} times as wide as the baseline's from one measurement to the next; "
+    "three of four reach {low:.0%} of what three of four of the baseline's reach.",
     "unconfirmed": "The recommendation was not confirmed against the baseline: the search was ended before, "
     "or --confirm left too little time.",
 }

@@ -8,14 +8,16 @@ from ovtune import duel
 from ovtune import goal as goals
 from ovtune.caveat import Caveat
 from ovtune.config import Config
+from ovtune.duel import Score
 from ovtune.errors import MeasurementError
 from ovtune.estimate import Estimate, Spread, estimate, spread_of
 from ovtune.field import Duel, Field, contested, last_duel, survey_field
 from ovtune.figures import Measured, Source, figures
 from ovtune.goal import Goal
 from ovtune.measurement import Block, LatencyMetric
+from ovtune.stability import low_ratio, unstable
 from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, reason_of
-from ovtune.verdict import Verdict, limited, verdict_of
+from ovtune.verdict import Verdict, decided, limited, unconfirmed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,24 +66,22 @@ def conclude(study: Study, goal: Goal) -> Result:
     strongest = field.strongest or Baseline(name="the first config measured", config=_first_measured(field))
     owner = study.owners.get(strongest.config.key, strongest.config.key)
     fight = last_duel(study)
-    settles = fight is not None and bool(fight.judged) and fight.goal == goal and fight.baseline.key == owner
-    score = None
+    if fight is not None and not (fight.judged and fight.goal == goal and fight.baseline.key == owner):
+        fight = None
+    score, unsteady = (None, None) if fight is None else _judged(fight, goal, field, owner)
     recommended = best.config
-    if fight is not None and settles:
-        prefer = contested(goal, field.estimates[owner], field.metric)
-        score = duel.score(fight.judged, prefer=prefer, goal=goal, planned=fight.planned)
+    if fight is not None and score is not None:
         recommended = fight.candidate if score.standing in {"better", "trade"} else fight.baseline
-    blocks = _published(study, fight if settles else None)
+    blocks = _published(study, fight)
     broken = _broken(field, blocks, goal)
-    verdict = verdict_of(
-        strongest.name,
-        score,
-        goal,
-        leads=recommended.key == owner,
-        rival=fight.candidate if settles and fight else None,
-    )
+    if fight is None or score is None:
+        verdict = unconfirmed(strongest.name, leads=recommended.key == owner)
+    else:
+        verdict = decided(strongest.name, fight.candidate, score, goal, unsteady=unsteady)
     verdict = limited(verdict, strongest.name, broken, recommended=recommended.key, baseline=owner)
     doubts = _doubts(blocks[recommended.key][1], confirmed=verdict.kind != "unconfirmed")
+    if unsteady is not None and fight is not None and recommended == fight.candidate:
+        doubts = (*doubts, unsteady)
     return Result(
         study=study,
         goal=goal,
@@ -98,6 +98,19 @@ def conclude(study: Study, goal: Goal) -> Result:
     )
 
 
+def _judged(fight: Duel, goal: Goal, field: Field, baseline: str) -> tuple[Score, Caveat | None]:
+    """Where the duel stands; a candidate that spreads wider than the baseline gains only if its low quantile does."""
+    prefer = contested(goal, field.estimates[baseline], field.metric)
+    score = duel.score(fight.judged, prefer=prefer, goal=goal, planned=fight.planned)
+    sides = [pair[0] for pair in fight.judged], [pair[1] for pair in fight.judged]
+    ratio, low = unstable(*sides), low_ratio(*sides)
+    if ratio is None:
+        return score, None
+    caveat = Caveat(kind="unstable", parameters={"ratio": ratio, "low": low})
+    gains = score.standing in {"better", "trade"}
+    return (replace(score, standing="undecided", more_pairs=None) if gains and low < 1 else score), caveat
+
+
 def alternative(result: Result, config: Config) -> Result:
     """The same study with another measured config recommended, which nobody confirmed."""
     blocks = blocks_by_config(result.study.visits, *CHOOSING)[config.key]
@@ -106,7 +119,7 @@ def alternative(result: Result, config: Config) -> Result:
         recommended=config,
         trial=_trial_of(result.study, config),
         measured=measured(result, config),
-        verdict=verdict_of(result.baseline.name, None, result.goal, leads=config.key == result.baseline.config.key),
+        verdict=unconfirmed(result.baseline.name, leads=config.key == result.baseline.config.key),
         caveats=_doubts(blocks, confirmed=False),
     )
 

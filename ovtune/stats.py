@@ -110,3 +110,15 @@ def effective_count(values: Array) -> float:
     positive = pairs[: int(np.argmax(pairs <= 0)) if np.any(pairs <= 0) else len(pairs)]
     time = 2 * float(positive.sum()) - 1
     return n / max(1.0, time)
+
+
+def exceeds(values: Array, others: Array) -> float:
+    """The probability that ``values`` would lie as far above ``others`` by chance alone, one-sided.
+
+    Mann and Whitney's test (Annals of Mathematical Statistics 18, 1947), by its normal approximation, with a
+    correction for continuity; good from about 8 of each on.
+    """
+    n, m = len(values), len(others)
+    above = float(np.sum(np.sign(values[:, None] - others) + 1)) / 2
+    deviation = math.sqrt(n * m * (n + m + 1) / 12)
+    return 0.5 * math.erfc((above - n * m / 2 - 0.5) / deviation / math.sqrt(2))

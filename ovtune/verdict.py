@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.duel import Ratio, Score, Work
 from ovtune.goal import Goal
@@ -31,39 +32,43 @@ class Verdict:
     rival: Config | None = None
 
 
-def verdict_of(baseline: str, score: Score | None, goal: Goal, *, leads: bool, rival: Config | None = None) -> Verdict:
-    """The verdict without the limits; ``leads`` tells whether the baseline itself is the most promising config."""
+def unconfirmed(baseline: str, *, leads: bool) -> Verdict:
+    """The verdict before any duel; ``leads`` tells whether the baseline itself is the most promising config."""
+    text = f"The most promising config so far; it was not confirmed against {_own(baseline)}"
+    if leads:
+        text = f"{_own(baseline)} is the most promising so far; nothing was confirmed against it"
+    return Verdict(kind="unconfirmed", text=text, throughput_ratio=None, latency_ratio=None, pairs=0)
+
+
+def decided(baseline: str, rival: Config, score: Score, goal: Goal, *, unsteady: Caveat | None = None) -> Verdict:
+    """The verdict of a duel, without the limits; ``unsteady`` says of the rival that it cannot be relied on."""
     kind: VerdictKind
-    other = rival.words if rival is not None else "any other config"
-    if score is None and leads:
-        kind, text = "unconfirmed", f"{_own(baseline)} is the most promising so far; nothing was confirmed against it"
-    elif score is None:
-        kind = "unconfirmed"
-        text = f"The most promising config so far; it was not confirmed against {_own(baseline)}"
-    else:
-        match score.standing:
-            case "better" | "trade":
-                kind, text = score.standing, f"{_gains(score, goal, goal.margin)} than {_own(baseline)}"
-            case "equal":
-                kind = "equal"
-                text = f"{_own(baseline)} is already best here: {other} differs by no more than {goal.margin:.0%}"
-            case "worse":
-                kind, text = "equal", f"{_own(baseline)} is already best here: {other} has {_gains(score, goal, 0.0)}"
-            case "undecided":
-                kind = "undecided"
-                text = f"Whether {other} beats {_own(baseline)} stayed open after {score.pairs} pairs of measurements"
-                if score.more_pairs is not None:
-                    text += f"; about {score.more_pairs} more would decide it"
+    own = _own(baseline)
+    match score.standing:
+        case "better" | "trade":
+            kind, text = score.standing, f"{_gains(score, goal, goal.margin)} than {own}"
+        case "equal":
+            kind = "equal"
+            text = f"{own} is already best here: {rival.words} differs by no more than {goal.margin:.0%}"
+        case "worse":
+            kind, text = "equal", f"{own} is already best here: {rival.words} has {_gains(score, goal, 0.0)}"
+        case "undecided":
+            kind = "undecided"
+            text = f"Whether {rival.words} beats {own} stayed open after {score.pairs} pairs of measurements"
+            if score.more_pairs is not None:
+                text += f"; about {score.more_pairs} more would decide it"
+            elif unsteady is not None:
+                text = f"{rival.words} gains on the whole over {own}, but cannot be relied on. {unsteady.text}"
     return Verdict(
         kind=kind,
         text=text,
-        throughput_ratio=score.throughput if score else None,
-        latency_ratio=score.latency if score else None,
-        pairs=score.pairs if score else 0,
-        cost_ratio=score.cost if score else None,
-        metric=score.metric if score else None,
-        work=score.work if score else None,
-        rival=rival if score else None,
+        throughput_ratio=score.throughput,
+        latency_ratio=score.latency,
+        pairs=score.pairs,
+        cost_ratio=score.cost,
+        metric=score.metric,
+        work=score.work,
+        rival=rival,
     )
 
 

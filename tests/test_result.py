@@ -410,3 +410,33 @@ def test_compilation_is_told_as_it_was_when_nothing_was_cached() -> None:
         visits.append(replace(visit, outcome=found))
     figures = conclude(replace(study, visits=tuple(visits)), QUICK).measured
     assert (figures.source, figures.compile_ms, figures.compile_cached) == ("duel", 90.0, False)
+
+
+def _unsteady(study: Study, factors: Sequence[float]) -> Study:
+    """The study with the candidate's duel blocks slower or faster by these factors in turn."""
+    fought = last_duel(study)
+    assert fought is not None
+    visits = []
+    for visit in study.visits:
+        found = visit.outcome
+        if visit.phase == "duel" and visit.config == fought.candidate and isinstance(found, Block):
+            found = replace(found, elapsed_s=found.elapsed_s / factors[visit.round % len(factors)])
+        visits.append(replace(visit, outcome=found))
+    return replace(study, visits=tuple(visits))
+
+
+def test_an_unstable_gain_is_judged_by_what_can_be_relied_on() -> None:
+    """A config that is faster in most blocks and far slower in some is not recommended, and the verdict says why."""
+    steady = _fought(_truth(130))
+    assert conclude(steady, QUICK).verdict.kind in {"better", "trade"}
+    result = conclude(_unsteady(steady, (1.6, 0.6, 1.7, 1.6, 0.6)), QUICK)
+    assert result.verdict.kind == "undecided"
+    assert result.recommended == result.baseline.config
+    assert "cannot be relied on" in result.verdict.text
+
+
+def test_an_unstable_config_that_gains_all_the_same_is_marked() -> None:
+    """Where even its slow blocks are faster than the baseline's, it is recommended with a caveat."""
+    result = conclude(_unsteady(_fought(_truth(130)), (1.0, 1.6, 1.1, 1.9)), QUICK)
+    assert result.recommended != result.baseline.config
+    assert "unstable" in {caveat.kind for caveat in result.caveats}

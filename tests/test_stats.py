@@ -165,3 +165,12 @@ def test_effective_count_of_an_autoregression(carried: float) -> None:
         values[i] = carried * values[i - 1] + generator.normal()
     expected = len(values) * (1 - carried) / (1 + carried)
     assert stats.effective_count(np.exp(values)) == pytest.approx(expected, rel=0.2)
+
+
+def test_exceeds_is_uniform_where_nothing_differs() -> None:
+    """Of equal samples one in twenty exceeds at 5 %; one that lies clearly above is found."""
+    generator = np.random.default_rng(7)
+    chances = np.array([stats.exceeds(generator.normal(size=10), generator.normal(size=12)) for _ in range(2000)])
+    assert np.mean(chances < 0.05) == pytest.approx(0.05, abs=0.015)
+    assert stats.exceeds(generator.normal(3, 1, 12), generator.normal(0, 1, 12)) < 1e-3
+    assert stats.exceeds(np.ones(9), np.ones(9)) == pytest.approx(0.5, abs=0.05)
