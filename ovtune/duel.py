@@ -6,7 +6,7 @@ are set beforehand, and the error is shared out over them (Bonferroni): each loo
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -76,11 +76,9 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
     The latency is compared pair by pair, as the quantile of what each block has: the goal's where every block has a
     sample above it, else p50. The values that are published come from pooled samples.
     """
-    metric = _compared(pairs, goal.latency)
-    throughput = np.array([math.log(a.throughput_per_s / b.throughput_per_s) for a, b in pairs])
-    latency = np.array([math.log(a.latency_ms(metric) / b.latency_ms(metric)) for a, b in pairs])
-    cpu = np.array([math.log(max(a.cpu_ms_per_inference, 1e-9) / max(b.cpu_ms_per_inference, 1e-9)) for a, b in pairs])
-    gain = _gain(prefer, throughput, latency, cpu)
+    metric = compared(pairs, goal.latency)
+    throughput, latency = gains(pairs, "throughput", metric), -gains(pairs, "latency", metric)
+    gain = gains(pairs, prefer, metric)
     alpha = ALPHA / len(planned)
     gain_low, gain_high = stats.signed_rank_interval(gain, alpha=alpha)
     throughput_low, throughput_high = stats.signed_rank_interval(throughput, alpha=alpha)
@@ -106,21 +104,27 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
     )
 
 
-def _compared(pairs: Sequence[tuple[Block, Block]], wanted: LatencyMetric) -> LatencyMetric:
+def compared(pairs: Sequence[tuple[Block, Block]], wanted: LatencyMetric) -> LatencyMetric:
+    """The latency by which single blocks are compared: ``wanted`` where each has a sample above it, else p50."""
     fewest = min((count_of(block.latencies, wanted) for pair in pairs for block in pair), default=0)
     return wanted if fewest * (1 - share_of(wanted)) >= 1 - 1e-9 else "p50"
 
 
-def _gain(prefer: Prefer, throughput: stats.Array, latency: stats.Array, cpu: stats.Array) -> stats.Array:
+def gains(pairs: Sequence[tuple[Block, Block]], prefer: Prefer, metric: LatencyMetric) -> stats.Array:
+    """By how much the first block of each pair is the better one for ``prefer``, as a logarithm."""
+
+    def logs(quantity: Callable[[Block], float]) -> stats.Array:
+        return np.array([math.log(quantity(a) / quantity(b)) for a, b in pairs])
+
     match prefer:
         case "throughput":
-            return throughput
+            return logs(lambda block: block.throughput_per_s)
         case "latency":
-            return -latency
+            return -logs(lambda block: block.latency_ms(metric))
         case "balanced":
-            return throughput - latency
+            return gains(pairs, "throughput", metric) + gains(pairs, "latency", metric)
         case "efficiency":
-            return -cpu
+            return -logs(lambda block: max(block.cpu_ms_per_inference, 1e-9))
         case _:
             assert_never(prefer)
 
