@@ -194,7 +194,7 @@ def measure(evaluator: Evaluator, promise: Promise, request: Request, watch: Wat
         spent_s = watch.clock() - began
         pair_s = spent_s / max(turns.rounds, 1)
         if done == 1 and not looks:
-            looks = duel.looks(1 + int((request.confirm_s - spent_s) / max(pair_s, 1e-9)))
+            looks = duel.looks(1 + max(int((request.confirm_s - spent_s) / max(pair_s, 1e-9)), 0))
             turns.total = looks[-1] * turns.sides
         late = spent_s + pair_s > request.confirm_s or turns.rounds >= 2 * (looks or (duel.MOST_PAIRS,))[-1]
         ended = late or (bool(looks) and looks[-1] < check.LEAST_BLOCKS)

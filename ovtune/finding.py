@@ -22,7 +22,11 @@ def sentence(finding: Finding) -> str:
     judgement = finding.pairs.judgement
     match finding.kind:
         case "holds" if judgement is not None and judgement.ratio is not None:
-            return f"it is {_ratio(judgement.ratio, judgement, finding.promise)}"
+            said = f"it is {_ratio(judgement.ratio, judgement, finding.promise)}"
+            absolute = judgement.absolute
+            if absolute is not None and absolute.standing == "machine":
+                said += f"; {_absolute(absolute, finding)}"
+            return said
         case "holds":
             return "no more blocks are below the promised interval than chance allows"
         case "slower":
@@ -46,7 +50,7 @@ def rows(finding: Finding) -> list[tuple[str, str]]:
         less = f"{promise.floor:.3f} with the margin of {100 * promise.goal.margin:.3g} %"
         found.append(("promised", f"at least {promise.least:.3f}: {less}"))
     if judgement is not None and judgement.absolute is not None:
-        found.append(("next block", _absolute(judgement.absolute, finding)))
+        found.append(("next block", _within(judgement.absolute)))
     if finding.soak is not None:
         found += _soak_rows(finding.soak, finding)
     return found
@@ -55,7 +59,7 @@ def rows(finding: Finding) -> list[tuple[str, str]]:
 def warnings(finding: Finding) -> Iterator[str]:
     """What is to be said besides, a line each."""
     yield from finding.differences
-    if finding.differences:
+    if finding.promise.next_per_s is None:
         yield "the published throughput is from other circumstances: it was not compared with today's"
     if finding.unconfirmed:
         yield "the config was not confirmed against the baseline when the document was written"
@@ -65,7 +69,8 @@ def warnings(finding: Finding) -> Iterator[str]:
     if any(contended):
         yield f"other processes used the machine during {sum(contended)} of {len(contended)} blocks"
     if finding.failures:
-        yield f"{len(finding.failures)} visits came to nothing, the last one: {finding.failures[-1]}"
+        visits = "1 visit" if len(finding.failures) == 1 else f"{len(finding.failures)} visits"
+        yield f"{visits} came to nothing, the last one: {finding.failures[-1]}"
 
 
 def tree(finding: Finding) -> dict[str, Any]:
@@ -170,12 +175,14 @@ def _today(blocks: tuple[Block, ...], judgement: Judgement | None) -> list[tuple
     return [("  today", told)]
 
 
+def _within(absolute: Absolute) -> str:
+    inside = f"{absolute.blocks - absolute.outside} of {absolute.blocks}"
+    return f"{inside} blocks within {rate(absolute.low)} to {rate(absolute.high)}/s, {absolute.below} below"
+
+
 def _absolute(absolute: Absolute, finding: Finding) -> str:
-    end = rate(absolute.low)
-    if absolute.standing == "inside":
-        within = f"{absolute.blocks - absolute.outside} of {absolute.blocks}"
-        return f"{within} blocks within {end} to {rate(absolute.high)}/s, {absolute.below} below"
-    said = f"{absolute.below} of {absolute.blocks} blocks ran below {end}/s, where 95 % were promised to lie above"
+    """What more blocks below the interval than chance allows mean."""
+    said = f"{absolute.below} of {absolute.blocks} blocks ran below the promised {rate(absolute.low)}/s"
     opponent = finding.promise.opponent
     match absolute.standing:
         case "below":

@@ -263,8 +263,9 @@ def test_a_real_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     from ovtune import cli
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     given("best.json", document(model={"name": "mlp", "path": "demo:mlp", "sha256": "a" * 64}))
-    monkeypatch.setattr(sys, "argv", ["ovtune", *CHECK, "--confirm", "1s", "--soak", "1s", "--wait", "--json"])
+    monkeypatch.setattr(sys, "argv", ["ovtune", *CHECK, "--confirm", "1s", "--soak", "1s", "--json"])
     with pytest.raises(SystemExit) as left:
         cli.main()
     told = json.loads(capsys.readouterr().out)
