@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 
 from ovtune import duel, stats
-from ovtune.duel import Ratio
+from ovtune.duel import Ratio, Work
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.promise import Promise
 
@@ -74,6 +74,8 @@ class Judgement:
         kind: Whether the promises hold.
         blocks: How many blocks of the config it rests on: as many pairs, where there is an opponent.
         metric: The latency that was compared.
+        work: What an inference was counted to cost, where that was compared; what was promised of another is not
+            decided.
         ratio: How many times as good as the opponent the config is today; None without one.
         relative: What follows from it.
         absolute: How the blocks lie to the interval for the next one; None where that was not judged.
@@ -85,6 +87,7 @@ class Judgement:
     kind: Kind
     blocks: int
     metric: LatencyMetric
+    work: Work | None
     ratio: Ratio | None
     relative: Kind | None
     absolute: Absolute | None
@@ -103,12 +106,15 @@ def judge(promise: Promise, blocks: Sequence[Block], others: Sequence[Block], *,
         looks: How many looks were planned, this one included.
     """
     pairs = list(zip(blocks, others, strict=promise.opponent is not None))
-    metric = duel.compared(pairs or [(block, block) for block in blocks], promise.goal.latency)
+    metric = duel.compared(pairs or [(block, block) for block in blocks], promise.metric)
+    work = duel.costs(pairs)[0] if pairs and promise.prefer == "efficiency" else None
     ratio, relative, more = None, None, None
     if promise.opponent is not None:
         ratio, relative, more = _relative(promise, duel.gains(pairs, promise.prefer, metric), looks)
+        if promise.work not in {None, work}:
+            relative, more = "undecided", None
     absolute = _absolute(promise, blocks, pairs, looks) if promise.next_per_s is not None else None
-    limits = list(_limits(promise, blocks, metric, looks)) if promise.limits else []
+    limits = list(_limits(promise, blocks, looks)) if promise.limits else []
     broken = tuple(text for text, shown in limits if shown)
     blamed = absolute is not None and absolute.standing == "below"
     unclear = absolute is not None and absolute.standing == "open"
@@ -121,6 +127,7 @@ def judge(promise: Promise, blocks: Sequence[Block], others: Sequence[Block], *,
         kind=kind,
         blocks=len(blocks),
         metric=metric,
+        work=work,
         ratio=ratio,
         relative=relative,
         absolute=absolute,
@@ -191,12 +198,13 @@ def _blame(promise: Promise, pairs: Sequence[tuple[Block, Block]], looks: int) -
     return "machine" if low > floor else "open"
 
 
-def _limits(promise: Promise, blocks: Sequence[Block], metric: LatencyMetric, looks: int) -> Iterator[tuple[str, bool]]:
+def _limits(promise: Promise, blocks: Sequence[Block], looks: int) -> Iterator[tuple[str, bool]]:
     """Each limit that today's figures lie beyond, in words, and whether their whole interval does.
 
     Where single blocks are too short to tell a tail, the median stands for it, which is no higher.
     """
     goal = promise.goal
+    metric = duel.compared([(block, block) for block in blocks], goal.latency)
     limits = [goal.max_latency_ms, goal.min_throughput_per_s, goal.max_memory_bytes]
     alpha = 2 * ALPHA_LIMITS / looks / (1 + sum(limit is not None for limit in limits))
 

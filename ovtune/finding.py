@@ -65,7 +65,7 @@ def warnings(finding: Finding) -> Iterator[str]:
         yield "the config was not confirmed against the baseline when the document was written"
     if not finding.promise.limits:
         yield "no config met the limits when the document was written: they were not checked"
-    contended = [sum(c.kind == "contention" for c in block.caveats) > 0 for block in _all(finding)]
+    contended = [block.contended for block in _all(finding)]
     if any(contended):
         yield f"other processes used the machine during {sum(contended)} of {len(contended)} blocks"
     if finding.failures:
@@ -130,13 +130,22 @@ def _open(finding: Finding) -> str:
         return f"{made}, too few to tell: give it time, as in --confirm {wanted.replace(' ', '')}"
     if judgement.absolute is not None and judgement.absolute.standing == "open" and judgement.relative != "undecided":
         return _absolute(judgement.absolute, finding)
-    said = f"{made}, and the ratio may lie on either side of {promise.floor:.3f}"
+    return f"{made}, {_wanted(promise, judgement, pairs.pair_s)}"
+
+
+def _wanted(promise: Promise, judgement: Judgement, pair_s: float) -> str:
+    """What would decide the ratio."""
+    if promise.work not in {None, judgement.work}:
+        return (
+            f"but the {promise.work} per inference, which is promised, cannot be told here: run it as it was measured"
+        )
+    said = f"and the ratio may lie on either side of {promise.floor:.3f}"
     if judgement.more is None:
         return f"{said}: it is too near to it to be told apart; a wider --margin can be shown"
     total = judgement.blocks + judgement.more
     if total > duel.MOST_PAIRS:
         return f"{said}: it would take about {total} pairs, more than a check makes; a wider --margin takes fewer"
-    wanted = show_duration(math.ceil(1.1 * total * pairs.pair_s))
+    wanted = show_duration(math.ceil(1.1 * total * pair_s))
     return f"{said}: about {judgement.more} more would decide it, as in --confirm {wanted.replace(' ', '')}"
 
 
@@ -157,7 +166,7 @@ def _objective(judgement: Judgement, promise: Promise) -> str:
         "throughput": "throughput",
         "latency": f"{judgement.metric} latency",
         "balanced": f"throughput / {judgement.metric} latency",
-        "efficiency": "CPU time per inference",
+        "efficiency": f"{judgement.work} per inference",
     }[promise.prefer]
 
 

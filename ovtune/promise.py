@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from ovtune import codec
 from ovtune.config import Config
 from ovtune.document import Document, IntervalPart, RatioPart, VerdictPart, config_of
+from ovtune.duel import Work
 from ovtune.errors import DocumentError
 from ovtune.goal import Goal, Prefer
+from ovtune.measurement import LatencyMetric
 from ovtune.workload import Workload, describe
 
 
@@ -34,6 +36,8 @@ class Promise:
         config: The config that is checked.
         opponent: Who it is compared with; None where the document compares it with nothing.
         prefer: What it is compared by.
+        metric: The latency that the promise is about.
+        work: What an inference was counted to cost, where the promise is about that; else None.
         goal: The latency, the limits and the margin.
         least: How many times as good as the opponent it is at least, as the document promises; 1 where that promises
             no more than not to be worse.
@@ -47,6 +51,8 @@ class Promise:
     config: Config
     opponent: Opponent | None
     prefer: Prefer
+    metric: LatencyMetric
+    work: Work | None
     goal: Goal
     least: float
     next_per_s: tuple[float, float] | None
@@ -65,9 +71,10 @@ class Gains:
 
     throughput: tuple[float | None, float | None]
     latency: tuple[float | None, float | None]
+    cost: tuple[float | None, float | None]
 
     def of(self, prefer: Prefer) -> tuple[float | None, float | None]:
-        """The ends of the gain; of ``balanced`` the widest that they allow; of CPU time a document tells none."""
+        """The ends of the gain; of ``balanced`` the widest that they allow."""
         slower, faster = (1 / end if end else None for end in self.latency)
         match prefer:
             case "throughput":
@@ -78,7 +85,8 @@ class Gains:
                 low, high = self.throughput
                 return (low * faster if low and faster else None), (high * slower if high and slower else None)
             case "efficiency":
-                return None, None
+                dearer, cheaper = (1 / end if end else None for end in self.cost)
+                return cheaper, dearer
 
 
 def promise_of(
@@ -118,6 +126,8 @@ def promise_of(
         config=config,
         opponent=opponent,
         prefer=prefer,
+        metric=document.verdict.metric or goal.latency,
+        work=document.verdict.work if prefer == "efficiency" and least != 1.0 else None,
         goal=goal,
         least=least,
         next_per_s=(throughput.next_low, throughput.next_high) if absolute else None,
@@ -168,11 +178,15 @@ def _other_side(document: Document, config: Config, prefer: Prefer) -> tuple[Opp
 def _gains_of(verdict: VerdictPart) -> Gains | None:
     if verdict.throughput_ratio is None or verdict.latency_ratio is None:
         return None
-    return Gains(throughput=_ends(verdict.throughput_ratio), latency=_ends(verdict.latency_ratio))
+    return Gains(
+        throughput=_ends(verdict.throughput_ratio),
+        latency=_ends(verdict.latency_ratio),
+        cost=_ends(verdict.cost_ratio),
+    )
 
 
-def _ends(ratio: RatioPart) -> tuple[float | None, float | None]:
-    return ratio.low, ratio.high
+def _ends(ratio: RatioPart | None) -> tuple[float | None, float | None]:
+    return (ratio.low, ratio.high) if ratio is not None else (None, None)
 
 
 def _distinct(config: Config, name: str, other: Config, throughput_per_s: float | None) -> Opponent | None:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -141,12 +142,15 @@ def run(
             setup = preparation.make(wish, _path(wish), wish.workload or ClosedLoop())
             goal = _weighed(search.goal, setup)
             store.create(name, setup, goal)
+        compiled = place.folder / name / "compiled"
+        holding.callback(shutil.rmtree, compiled, ignore_errors=True)
         evaluator = TrialProcess(
             files=preparation.files(setup, place.folder / name / "model"),
             plugins=setup.plugins,
             workload=setup.workload,
             keep_open=(lock,),
             beside=setup.beside,
+            cache=str(compiled.resolve()),
         )
         watch = Watch(emit=emit, stopping=stopping)
         study = Tuning(store, name, evaluator, goal=goal, budget=search.budget, watch=watch).run()

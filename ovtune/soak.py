@@ -142,10 +142,10 @@ def compare(
 
 def _deviation(blocks: Sequence[Block], prefer: Prefer, metric: LatencyMetric) -> float:
     """How far blocks of one config lie apart in what is compared, on a logarithm."""
-    usual = Spread()
     if len(blocks) < duel.LEAST_PAIRS:
-        of: dict[Prefer, float] = {"latency": usual.latency, "balanced": usual.throughput + usual.latency}
-        return of.get(prefer, usual.throughput)
+        usual = Spread()
+        of: dict[Prefer, float] = {"latency": usual.latency[metric]}
+        return of.get(prefer, usual.throughput) + (usual.latency[metric] if prefer == "balanced" else 0.0)
     return stats.scale(duel.gains([(block, blocks[0]) for block in blocks], prefer, metric))
 
 

@@ -1,5 +1,6 @@
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,22 @@ class TestRelative:
         ours, others = blocks(50.0, items=50, **fields), blocks(100.0, items=50, latencies_ms=[10.0, 10.0])
         asked = promise(prefer=prefer, next_per_s=None)
         assert judge(asked, ours, others, looks=1).kind == kind
+
+    @pytest.mark.parametrize(("work", "kind"), [(None, "holds"), ("CPU time", "holds"), ("energy", "undecided")])
+    def test_energy_is_not_compared_with_cpu_time(self, work: Any, kind: str) -> None:
+        """What was promised of the one says nothing of the other."""
+        ours, others = blocks(100.0, cpu_ms_per_inference=5.0), blocks(100.0)
+        found = judge(promise(prefer="efficiency", work=work, next_per_s=None), ours, others, looks=1)
+        assert (found.kind, found.work) == (kind, "CPU time")
+
+    def test_the_promised_latency_is_compared(self) -> None:
+        """That of the document's duel, even where today's blocks would tell a higher percentile."""
+        ours = blocks(100.0, latencies_ms=[8.0] * 18 + [99.0] * 2)
+        others = blocks(100.0, latencies_ms=[10.0] * 20)
+        asked = promise(prefer="latency", metric="p50", next_per_s=None)
+        found = judge(asked, ours, others, looks=1)
+        assert (found.kind, found.metric) == ("holds", "p50")
+        assert judge(replace(asked, metric="p95"), ours, others, looks=1).kind == "slower"
 
     def test_pairs_must_be_whole(self) -> None:
         """A block without its counterpart is a fault of the caller."""

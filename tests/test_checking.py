@@ -114,6 +114,35 @@ class TestPairs:
         assert bench.given["files"] == {"FP32": "demo:mobilenet"}
         assert len(bench.given["keep_open"]) == 1
 
+    def test_a_config_that_comes_again_may_be_cached(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The first visit to each compiles anew, as the folder for compiled models is the check's own."""
+        evaluate, again = FakeEvaluator.evaluate, []
+
+        def noted(self: FakeEvaluator, config: Config, plan: Plan, /) -> Outcome:
+            again.append(plan.again)
+            return evaluate(self, config, plan)
+
+        monkeypatch.setattr(FakeEvaluator, "evaluate", noted)
+        bench.run(document())
+        assert again[:3] == [False, False, True]
+        assert all(again[2:])
+        assert bench.given["cache"].endswith("/compiled")
+
+    def test_what_other_work_held_up_is_visited_again(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The repeat counts in its place; on a host that is never quiet at most a fifth of all visits are repeated."""
+        evaluate = FakeEvaluator.evaluate
+
+        def contended(self: FakeEvaluator, config: Config, plan: Plan, /) -> Outcome:
+            block = evaluate(self, config, plan)
+            assert isinstance(block, Block)
+            return replace(block, others_busy=0.5)
+
+        monkeypatch.setattr(FakeEvaluator, "evaluate", contended)
+        found = bench.run(document())
+        made, asked = 2 * len(found.pairs.blocks), len(bench.evaluator.asked)
+        assert bench.evaluator.asked[:2] == [CONFIG, CONFIG]
+        assert 0 < asked - made <= 0.2 * asked + 1
+
     def test_looks_are_planned_from_the_first_pair(self, bench: Bench) -> None:
         """A pair takes 3 s: in two minutes there are 40, looked at in thirds."""
         assert bench.run(document(), confirm_s=120.0).pairs.looks == duel.looks(40)

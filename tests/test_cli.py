@@ -124,7 +124,7 @@ class TestSearch:
         assert "studies/mlp/best.json" in told.out
         assert "studies/mlp/report.html" in told.out
         lines = told.err.splitlines()
-        assert [line.split(":")[0] for line in lines[:5]] == [f"trial {i}/5" for i in range(1, 6)]
+        assert [line.split(":")[0] for line in lines[:5]] == [f"trial {i - 1} ({i}/5)" for i in range(1, 6)]
         assert any(line.startswith("elimination ") for line in lines)
         assert any(line.startswith("duel block ") for line in lines)
         assert "trial" not in told.out

@@ -1,19 +1,17 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ovtune import finding, soak
-from ovtune.caveat import Caveat
 from ovtune.check import judge
 from ovtune.checking import Finding, Pairs
 from ovtune.measurement import Block
 from ovtune.promise import Promise
 from tests.promised import promise
 from tests.value import block
-
-CONTENDED = Caveat(kind="contention", parameters={"others": 0.3})
 
 
 def found(
@@ -31,7 +29,7 @@ def found(
     """What a check found whose blocks lie evenly around ``rate``, and the opponent's at ``other``."""
     about = asked or promise()
     at = rate * (1 + spread * np.linspace(-1, 1, count))
-    blocks = tuple(block(throughput_per_s=float(value), **(block_fields or {})) for value in at)
+    blocks = tuple(replace(block(throughput_per_s=float(value)), **(block_fields or {})) for value in at)
     others: tuple[Block, ...] = (block(throughput_per_s=other),) * count if about.opponent is not None else ()
     pairs = Pairs(
         blocks=blocks,
@@ -110,6 +108,16 @@ class TestSentence:
         """And why there are no more."""
         assert finding.sentence(found(**fields)) == said
 
+    def test_what_was_promised_cannot_be_read(self) -> None:
+        """Energy is not compared with CPU time."""
+        asked = promise(prefer="efficiency", work="energy", next_per_s=None)
+        told = found(asked=asked)
+        assert told.kind == "undecided"
+        assert finding.sentence(told) == (
+            "12 pairs were measured, but the energy per inference, which is promised, cannot be told here: "
+            "run it as it was measured"
+        )
+
     def test_nobody_can_tell_the_machine_from_the_config(self) -> None:
         """Where there is nothing beside it, or what was measured of both does not tell."""
         alone = promise(opponent=None, throughput_ratio=None)
@@ -167,7 +175,7 @@ class TestWarnings:
         """Differences, an unconfirmed config, limits that were not met, contention, failures."""
         told = found(
             asked=promise(limits=False, next_per_s=None),
-            block_fields={"caveats": (CONTENDED,)},
+            block_fields={"others_busy": 0.3},
             differences=("another host",),
             unconfirmed=True,
             failures=("config: it crashed",),

@@ -33,9 +33,22 @@ class TestBaseline:
         assert told.prefer == prefer
         assert told.least == pytest.approx(least)
 
-    def test_of_cpu_time_nothing_but_better_is_promised(self) -> None:
-        """A document has no interval of the CPU time: a shown gain is at least none."""
-        assert promise_of(document(goal={"prefer": "efficiency"})).least == 1.0
+    def test_a_gain_in_efficiency_is_that_of_the_work(self) -> None:
+        """Less CPU time or energy is better, and which one it was is part of the promise."""
+        told = promise_of(document(goal={"prefer": "efficiency"}))
+        assert told.least == pytest.approx(1 / 0.82)
+        assert told.work == "CPU time"
+        assert promise_of(document()).work is None
+
+    def test_without_a_ratio_of_the_work_nothing_but_better_is_promised(self) -> None:
+        """A shown gain is at least none."""
+        told = promise_of(document(goal={"prefer": "efficiency"}, verdict={"cost_ratio": None}))
+        assert (told.least, told.work) == (1.0, None)
+
+    @pytest.mark.parametrize(("told", "metric"), [("p50", "p50"), (None, "p95")])
+    def test_the_latency_is_that_of_the_duel(self, told: str | None, metric: str) -> None:
+        """Or the goal's, where no duel tells another."""
+        assert promise_of(document(verdict={"metric": told})).metric == metric
 
     def test_a_shown_gain_is_never_less_than_none(self) -> None:
         """The least that both intervals of throughput and latency allow may lie below 1, the shown gain does not."""
@@ -155,4 +168,5 @@ def _against(rival: Any, ratio: float) -> dict[str, Any]:
         "rival": part(rival),
         "throughput_ratio": {"value": ratio, "low": 0.98 * ratio, "high": 1.02 * ratio},
         "latency_ratio": {"value": 1 / ratio, "low": 0.98 / ratio, "high": 1.02 / ratio},
+        "cost_ratio": None,
     }

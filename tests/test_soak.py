@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from ovtune import soak
+from ovtune.estimate import Spread
 from ovtune.evaluator import Failed
+from ovtune.goal import Prefer
 from ovtune.measurement import Block, Plan
 from tests.fake import FakeEvaluator
 from tests.promised import BASELINE, CONFIG
@@ -114,8 +116,16 @@ class TestCompare:
     def test_few_short_blocks_tell_no_spread(self) -> None:
         """Then the usual one of a shared machine stands for it."""
         long = block(throughput_per_s=115.0), block(throughput_per_s=100.0)
-        told = soak.compare(long, self.pairs()[:3], prefer="throughput", metric="p50")
-        assert told.high == pytest.approx(1.15 * np.exp(3 * np.hypot(0.04, 0.04)))
+        usual = Spread()
+        latency = usual.latency["p50"]
+        usually: tuple[tuple[Prefer, float, float], ...] = (
+            ("throughput", 1.15, usual.throughput),
+            ("latency", 1.0, latency),
+            ("balanced", 1.15, usual.throughput + latency),
+        )
+        for prefer, ratio, spread in usually:
+            told = soak.compare(long, self.pairs()[:3], prefer=prefer, metric="p50")
+            assert told.high == pytest.approx(ratio * np.exp(3 * np.hypot(spread, spread)))
 
     def test_a_soak_alone_is_below_nothing(self) -> None:
         """Without an opponent there is no ratio."""
