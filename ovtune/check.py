@@ -113,7 +113,7 @@ def judge(promise: Promise, blocks: Sequence[Block], others: Sequence[Block], *,
         ratio, relative, more = _relative(promise, duel.gains(pairs, promise.prefer, metric), looks)
         if promise.work not in {None, work}:
             relative, more = "undecided", None
-    absolute = _absolute(promise, blocks, pairs, looks) if promise.next_per_s is not None else None
+    absolute = _absolute(promise, blocks, pairs, looks)
     limits = list(_limits(promise, blocks, looks)) if promise.limits else []
     broken = tuple(text for text, shown in limits if shown)
     blamed = absolute is not None and absolute.standing == "below"

@@ -65,6 +65,10 @@ def warnings(finding: Finding) -> Iterator[str]:
         yield "the config was not confirmed against the baseline when the document was written"
     if not finding.promise.limits:
         yield "no config met the limits when the document was written: they were not checked"
+    promise, judgement = finding.promise, finding.pairs.judgement
+    ratio = judgement.ratio if judgement is not None else None
+    if promise.opponent is not None and ratio is not None and ratio.high < 1 - promise.goal.margin:
+        yield f"{promise.opponent.name} is shown to be better here by more than the margin: use that, or search again"
     contended = [block.contended for block in _all(finding)]
     if any(contended):
         yield f"other processes used the machine during {sum(contended)} of {len(contended)} blocks"

@@ -171,6 +171,14 @@ class TestWarnings:
         """Where there is nothing to be said, nothing is."""
         assert list(finding.warnings(found())) == []
 
+    def test_a_better_opponent_is_told_even_where_the_promise_holds(self) -> None:
+        """A document that left it undecided promised little, and today may show more."""
+        told = found(90.0, asked=promise(least=0.8, next_per_s=None), spread=0.01)
+        assert told.kind == "holds"
+        assert list(finding.warnings(told))[1:] == [
+            "the baseline is shown to be better here by more than the margin: use that, or search again"
+        ]
+
     def test_each_doubt_is_a_line(self) -> None:
         """Differences, an unconfirmed config, limits that were not met, contention, failures."""
         told = found(
