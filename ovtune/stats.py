@@ -59,6 +59,11 @@ def signed_rank_interval(differences: Array, *, alpha: float) -> tuple[float, fl
     return float(means[outside - 1]), float(means[-outside])
 
 
+def at_least(count: int, n: int, share: float) -> float:
+    """P(Binomial(n, share) >= count): the chance that so many of ``n`` independent draws, or more, hit ``share``."""
+    return math.fsum(math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(count, n + 1))
+
+
 def batch_means_error(values: Array, *, batches: int = 10) -> float:
     """The standard error of the mean of values that correlate with their neighbours.
 

@@ -41,6 +41,8 @@ _ENERGY: Mapping[Access, str] = {
     "none": "energy per inference: this host has no counters for it",
 }
 
+_CHECK_STYLES: Mapping[str, str] = {"holds": "bold green", "slower": "bold red", "undecided": "bold yellow"}
+
 
 class Progress:
     """What is known of a running search, drawn anew whenever it is asked for.
@@ -153,6 +155,14 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
     table.add_row("deploy", Text(best, overflow="fold"))
     table.add_row("report", Text(report, overflow="fold"))
     return Group(Text(verdict.kind.upper() + ": " + verdict.text, style=_VERDICT_STYLES[verdict.kind]), table)
+
+
+def check(kind: str, sentence: str, rows: Sequence[tuple[str, str]]) -> RenderableType:
+    """What a check found: the answer, and the table below it."""
+    table = Table.grid(padding=(0, 2))
+    for name, text in rows:
+        table.add_row(name, Text(text, overflow="fold"))
+    return Group(Text(f"{kind.upper()}: {sentence}", style=_CHECK_STYLES[kind]), table)
 
 
 def studies(summaries: Sequence[Summary]) -> Table:
