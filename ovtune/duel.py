@@ -22,6 +22,7 @@ LEAST_PAIRS = 8
 MOST_PAIRS = 60
 _LOOKS = 3
 
+Work = Literal["CPU time", "energy"]
 Standing = Literal["better", "trade", "equal", "worse", "undecided"]
 
 
@@ -45,16 +46,20 @@ class Score:
             (the objective is shown to lose), ``undecided``.
         pairs: The pairs that it rests on.
         metric: The latency that was compared.
+        work: What an inference costs: ``energy`` where the host tells it of every block, else ``CPU time``.
         throughput: The ratio of the throughputs.
         latency: The ratio of the latencies.
+        cost: The ratio of the work per inference.
         more_pairs: How many pairs would about decide it, or None where it is decided or nothing can be said.
     """
 
     standing: Standing
     pairs: int
     metric: LatencyMetric
+    work: Work
     throughput: Ratio
     latency: Ratio
+    cost: Ratio
     more_pairs: int | None
 
 
@@ -76,11 +81,10 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
     The latency is compared pair by pair, as the quantile of what each block has: the goal's where every block has a
     sample above it, else p50. The values that are published come from pooled samples.
     """
-    metric = _compared(pairs, goal.latency)
-    throughput = np.array([math.log(a.throughput_per_s / b.throughput_per_s) for a, b in pairs])
-    latency = np.array([math.log(a.latency_ms(metric) / b.latency_ms(metric)) for a, b in pairs])
-    cpu = np.array([math.log(max(a.cpu_ms_per_inference, 1e-9) / max(b.cpu_ms_per_inference, 1e-9)) for a, b in pairs])
-    gain = _gain(prefer, throughput, latency, cpu)
+    metric = compared(pairs, goal.latency)
+    throughput, latency = gains(pairs, "throughput", metric), -gains(pairs, "latency", metric)
+    work, cost = costs(pairs)
+    gain = gains(pairs, prefer, metric)
     alpha = ALPHA / len(planned)
     gain_low, gain_high = stats.signed_rank_interval(gain, alpha=alpha)
     throughput_low, throughput_high = stats.signed_rank_interval(throughput, alpha=alpha)
@@ -100,27 +104,41 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
         standing=standing,
         pairs=len(pairs),
         metric=metric,
+        work=work,
         throughput=_ratio(throughput, throughput_low, throughput_high),
         latency=_ratio(latency, latency_low, latency_high),
+        cost=_ratio(cost, *stats.signed_rank_interval(cost, alpha=alpha)),
         more_pairs=_more_pairs((gain, throughput, latency), goal.margin) if standing == "undecided" else None,
     )
 
 
-def _compared(pairs: Sequence[tuple[Block, Block]], wanted: LatencyMetric) -> LatencyMetric:
+def compared(pairs: Sequence[tuple[Block, Block]], wanted: LatencyMetric) -> LatencyMetric:
+    """The latency by which single blocks are compared: ``wanted`` where each has a sample above it, else p50."""
     fewest = min((count_of(block.latencies, wanted) for pair in pairs for block in pair), default=0)
     return wanted if fewest * (1 - share_of(wanted)) >= 1 - 1e-9 else "p50"
 
 
-def _gain(prefer: Prefer, throughput: stats.Array, latency: stats.Array, cpu: stats.Array) -> stats.Array:
+def costs(pairs: Sequence[tuple[Block, Block]]) -> tuple[Work, stats.Array]:
+    """What the inferences cost, as logarithms of the pairs' ratios: energy where every block tells it."""
+    used = [(a.energy_mj_per_inference, b.energy_mj_per_inference) for a, b in pairs]
+    energies = [(a, b) for a, b in used if a and b]
+    if len(energies) == len(pairs):
+        return "energy", np.array([math.log(a / b) for a, b in energies])
+    times = [(max(a.cpu_ms_per_inference, 1e-9), max(b.cpu_ms_per_inference, 1e-9)) for a, b in pairs]
+    return "CPU time", np.array([math.log(a / b) for a, b in times])
+
+
+def gains(pairs: Sequence[tuple[Block, Block]], prefer: Prefer, metric: LatencyMetric) -> stats.Array:
+    """By how much the first block of each pair is the better one for ``prefer``, as a logarithm."""
     match prefer:
         case "throughput":
-            return throughput
+            return np.array([math.log(a.throughput_per_s / b.throughput_per_s) for a, b in pairs])
         case "latency":
-            return -latency
+            return np.array([math.log(b.latency_ms(metric) / a.latency_ms(metric)) for a, b in pairs])
         case "balanced":
-            return throughput - latency
+            return gains(pairs, "throughput", metric) + gains(pairs, "latency", metric)
         case "efficiency":
-            return -cpu
+            return -costs(pairs)[1]
         case _:
             assert_never(prefer)
 

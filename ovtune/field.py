@@ -1,14 +1,16 @@
 """The measured configs of a study, compared under a goal: who leads, who stands against it, and their duel."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ovtune import goal as goals
 from ovtune.config import Config
-from ovtune.estimate import Estimate, Spread, estimate, spread_of
+from ovtune.estimate import Estimate, Spread, comparable, estimate, spread_of
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, LatencyMetric
-from ovtune.study import Baseline, Study, blocks_by_config
+from ovtune.stability import off_the_cliff
+from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +45,10 @@ class Duel:
 
 def survey_field(study: Study, goal: Goal) -> Field:
     """Compares what search and elimination measured; the duel's blocks take no part in choosing."""
-    blocks = blocks_by_config(study.visits, "search", "elimination")
+    blocks = blocks_by_config(study.visits, *CHOOSING)
     configs = {v.config.key: v.config for v in study.visits}
     spread = spread_of(blocks.values())
-    estimates = {key: estimate(configs[key], found, spread) for key, found in blocks.items()}
+    estimates = comparable({key: estimate(configs[key], found, spread) for key, found in blocks.items()})
     metric = goals.common_metric(estimates.values(), goal.latency)
     owners = study.owners
     measured = [
@@ -65,9 +67,33 @@ def survey_field(study: Study, goal: Goal) -> Field:
         metric=metric,
         spread=spread,
         baselines=tuple(baseline for baseline, _ in measured),
-        challenger=challengers[0] if challengers else None,
+        challenger=_steadiest(challengers, finals, estimates, goal, metric),
         strongest=next((b for b, e in measured if e is order[0]), None) if order else None,
     )
+
+
+def beaten(best: Estimate, other: Estimate, goal: Goal, metric: LatencyMetric, *, by: float) -> bool:
+    """Whether ``best`` is ahead of ``other`` for the goal by more than so many joint standard errors."""
+    behind = goals.merit(best, goal.prefer, metric) - goals.merit(other, goal.prefer, metric)
+    error = math.hypot(best.throughput_per_s.error, other.throughput_per_s.error)
+    return behind > by * error * (2 if goal.prefer == "balanced" else 1)
+
+
+def _steadiest(
+    order: Sequence[Estimate], finals: set[str], known: Mapping[str, Estimate], goal: Goal, metric: LatencyMetric
+) -> Estimate | None:
+    """The first of ``order``, or one that is equal to it, visited as a finalist as it was, and on no cliff."""
+    if not order:
+        return None
+    best = order[0]
+    equals = [
+        e
+        for e in order
+        if (e.config.key in finals) == (best.config.key in finals)
+        and goals.breaches(e, goal, metric) == goals.breaches(best, goal, metric)
+        and not beaten(best, e, goal, metric, by=1.0)
+    ]
+    return off_the_cliff(equals, known.values())
 
 
 def last_duel(study: Study) -> Duel | None:

@@ -44,6 +44,7 @@ class Measured:
         first_inference_ms: The first inference's time.
         memory_bytes: Over an idle process.
         cpu_ms_per_inference: CPU time per inference.
+        energy_mj_per_inference: Energy of the processor packages per inference; None where the host does not tell it.
         effective: The settings as read back, of the last block.
     """
 
@@ -60,11 +61,20 @@ class Measured:
     first_inference_ms: float
     memory_bytes: int
     cpu_ms_per_inference: float
+    energy_mj_per_inference: float | None
     effective: Mapping[str, object]
 
 
-def figures(config: Config, source: Source, blocks: Sequence[Block], spread: Spread) -> Measured:
-    """The figures of ``config`` from at least one of its blocks, ``spread`` being that between all configs' blocks."""
+def figures(config: Config, source: Source, blocks: Sequence[Block], *, cold: Block, spread: Spread) -> Measured:
+    """The figures of ``config`` from at least one of its blocks.
+
+    Args:
+        config: The config.
+        source: The phase that the blocks are from.
+        blocks: What was measured in it.
+        cold: The first block of the config in any phase, before which nothing was cached.
+        spread: The spread between the blocks of one config.
+    """
     told = estimate(config, blocks, spread)
     logs = np.log([b.throughput_per_s for b in blocks])
     low, high = stats.signed_rank_interval(logs, alpha=0.05)
@@ -85,11 +95,12 @@ def figures(config: Config, source: Source, blocks: Sequence[Block], spread: Spr
         next_high=next_high,
         latency_ms={metric: _latency(metric, told.latency_ms[metric], blocks) for metric in LATENCY_METRICS},
         occupancy=float(np.median(occupancies)) if occupancies else None,
-        compile_ms=blocks[0].compile_ms,
-        compile_cached=blocks[0].compile_cached,
-        first_inference_ms=blocks[0].first_inference_ms,
+        compile_ms=cold.compile_ms,
+        compile_cached=cold.compile_cached,
+        first_inference_ms=cold.first_inference_ms,
         memory_bytes=told.memory_bytes,
         cpu_ms_per_inference=told.cpu_ms_per_inference,
+        energy_mj_per_inference=told.energy_mj_per_inference,
         effective=blocks[-1].effective,
     )
 

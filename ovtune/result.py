@@ -8,16 +8,18 @@ from ovtune import duel
 from ovtune import goal as goals
 from ovtune.caveat import Caveat
 from ovtune.config import Config
+from ovtune.duel import Score
 from ovtune.errors import MeasurementError
-from ovtune.estimate import Estimate, estimate, spread_of
+from ovtune.estimate import Estimate, Spread, estimate, spread_of
 from ovtune.field import Duel, Field, contested, last_duel, survey_field
 from ovtune.figures import Measured, Source, figures
 from ovtune.goal import Goal
 from ovtune.lineup import Band
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.serving import serve
-from ovtune.study import Baseline, Study, blocks_by_config, reason_of
-from ovtune.verdict import Verdict, limited, verdict_of
+from ovtune.stability import low_ratio, unstable
+from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, reason_of
+from ovtune.verdict import Verdict, decided, limited, unconfirmed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,24 +70,22 @@ def conclude(study: Study, goal: Goal) -> Result:
     strongest = field.strongest or Baseline(name="the first config measured", config=_first_measured(field))
     owner = study.owners.get(strongest.config.key, strongest.config.key)
     fight = last_duel(study)
-    settles = fight is not None and bool(fight.judged) and fight.goal == goal and fight.baseline.key == owner
-    score = None
+    if fight is not None and not (fight.judged and fight.goal == goal and fight.baseline.key == owner):
+        fight = None
+    score, unsteady = (None, None) if fight is None else _judged(fight, goal, field, owner)
     recommended = best.config
-    if fight is not None and settles:
-        prefer = contested(goal, field.estimates[owner], field.metric)
-        score = duel.score(fight.judged, prefer=prefer, goal=goal, planned=fight.planned)
+    if fight is not None and score is not None:
         recommended = fight.candidate if score.standing in {"better", "trade"} else fight.baseline
-    blocks = _published(study, fight if settles else None)
+    blocks = _published(study, fight)
     broken = _broken(field, blocks, goal)
-    verdict = verdict_of(
-        strongest.name,
-        score,
-        goal,
-        leads=recommended.key == owner,
-        rival=fight.candidate if settles and fight else None,
-    )
+    if fight is None or score is None:
+        verdict = unconfirmed(strongest.name, leads=recommended.key == owner)
+    else:
+        verdict = decided(strongest.name, fight.candidate, score, goal, unsteady=unsteady)
     verdict = limited(verdict, strongest.name, broken, recommended=recommended.key, baseline=owner)
     doubts = _doubts(blocks[recommended.key][1], confirmed=verdict.kind != "unconfirmed")
+    if unsteady is not None and fight is not None and recommended == fight.candidate:
+        doubts = (*doubts, unsteady)
     result = Result(
         study=study,
         goal=goal,
@@ -94,9 +94,9 @@ def conclude(study: Study, goal: Goal) -> Result:
         front=tuple(goals.front(field.estimates.values(), field.metric, goal.against)),
         recommended=recommended,
         trial=_trial_of(study, recommended),
-        measured=figures(recommended, *blocks[recommended.key], field.spread),
+        measured=_figures(study, recommended, *blocks[recommended.key], field.spread),
         baseline=strongest,
-        baseline_measured=figures(strongest.config, *blocks[owner], field.spread),
+        baseline_measured=_figures(study, strongest.config, *blocks[owner], field.spread),
         verdict=verdict,
         caveats=doubts,
     )
@@ -111,7 +111,7 @@ def _served(result: Result) -> Result:
     chosen = service.recommended or result.recommended
     baseline = service.baseline or result.baseline
     key = result.study.owners.get(chosen.key, chosen.key)
-    blocks = blocks_by_config(result.study.visits, "search", "elimination")[key]
+    blocks = blocks_by_config(result.study.visits, *CHOOSING)[key]
     return replace(
         result,
         recommended=chosen,
@@ -125,15 +125,28 @@ def _served(result: Result) -> Result:
     )
 
 
+def _judged(fight: Duel, goal: Goal, field: Field, baseline: str) -> tuple[Score, Caveat | None]:
+    """Where the duel stands; a candidate that spreads wider than the baseline gains only if its low quantile does."""
+    prefer = contested(goal, field.estimates[baseline], field.metric)
+    score = duel.score(fight.judged, prefer=prefer, goal=goal, planned=fight.planned)
+    sides = [pair[0] for pair in fight.judged], [pair[1] for pair in fight.judged]
+    ratio, low = unstable(*sides), low_ratio(*sides)
+    if ratio is None:
+        return score, None
+    caveat = Caveat(kind="unstable", parameters={"ratio": ratio, "low": low})
+    gains = score.standing in {"better", "trade"}
+    return (replace(score, standing="undecided", more_pairs=None) if gains and low < 1 else score), caveat
+
+
 def alternative(result: Result, config: Config) -> Result:
     """The same study with another measured config recommended, which nobody confirmed."""
-    blocks = blocks_by_config(result.study.visits, "search", "elimination")[config.key]
+    blocks = blocks_by_config(result.study.visits, *CHOOSING)[config.key]
     return replace(
         result,
         recommended=config,
         trial=_trial_of(result.study, config),
         measured=measured(result, config),
-        verdict=verdict_of(result.baseline.name, None, result.goal, leads=config.key == result.baseline.config.key),
+        verdict=unconfirmed(result.baseline.name, leads=config.key == result.baseline.config.key),
         caveats=_doubts(blocks, confirmed=False),
     )
 
@@ -142,8 +155,8 @@ def measured(result: Result, config: Config) -> Measured:
     """The figures of any measured config, from search and elimination."""
     study = result.study
     key = study.owners.get(config.key, config.key)
-    blocks = blocks_by_config(study.visits, "search", "elimination")
-    return figures(config, "search", blocks[key], spread_of(blocks.values()))
+    blocks = blocks_by_config(study.visits, *CHOOSING)
+    return _figures(study, config, "search", blocks[key], spread_of(blocks.values()))
 
 
 def why_nothing(study: Study) -> str:
@@ -157,7 +170,7 @@ def why_nothing(study: Study) -> str:
 
 def _published(study: Study, fight: Duel | None) -> dict[str, tuple[Source, list[Block]]]:
     blocks: dict[str, tuple[Source, list[Block]]] = {
-        key: ("search", found) for key, found in blocks_by_config(study.visits, "search", "elimination").items()
+        key: ("search", found) for key, found in blocks_by_config(study.visits, *CHOOSING).items()
     }
     if fight is not None:
         blocks[fight.candidate.key] = ("duel", [pair[0] for pair in fight.judged])
@@ -195,6 +208,13 @@ def _middle(caveats: Sequence[Caveat]) -> Caveat:
         return [value for value in caveat.parameters.values() if isinstance(value, int | float)]
 
     return sorted(caveats, key=figures)[len(caveats) // 2]
+
+
+def _figures(study: Study, config: Config, source: Source, blocks: Sequence[Block], spread: Spread) -> Measured:
+    """The figures of ``blocks``, its compilation and first inference as they were when nothing was cached."""
+    key = study.owners.get(config.key, config.key)
+    cold = next(v.outcome for v in study.visits if v.config.key == key and isinstance(v.outcome, Block))
+    return figures(config, source, blocks, cold=cold, spread=spread)
 
 
 def _trial_of(study: Study, config: Config) -> int:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ovtune import goal as goals
 from ovtune.config import Config
+from ovtune.energy import Access, access
 from ovtune.estimate import Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.field import survey_field
@@ -28,13 +29,6 @@ from ovtune.tuning import Budget
 from ovtune.unit import show_duration
 from ovtune.workload import describe
 
-_PHASES = {
-    "search": "trial",
-    "elimination": "elimination",
-    "duel": "duel block",
-    "capacity": "capacity block",
-    "verification": "verifying block",
-}
 _VERDICT_STYLES: Mapping[str, str] = {
     "better": "bold green",
     "trade": "bold green",
@@ -43,6 +37,13 @@ _VERDICT_STYLES: Mapping[str, str] = {
     "infeasible": "bold red",
     "unconfirmed": "bold yellow",
 }
+_ENERGY: Mapping[Access, str] = {
+    "readable": "energy per inference: told from the processor's counters",
+    "root only": "energy per inference: run as root to read the processor's counters",
+    "none": "energy per inference: this host has no counters for it",
+}
+
+_CHECK_STYLES: Mapping[str, str] = {"holds": "bold green", "slower": "bold red", "undecided": "bold yellow"}
 
 
 class Progress:
@@ -67,9 +68,9 @@ class Progress:
         """Takes an event in; returns the line that tells it where there is no live view."""
         match event:
             case VisitStarted():
-                if self._current is None or self._current.phase != event.phase:
+                if self._current is None or _stage(self._current) != _stage(event):
                     self._phase_began, self._phase_done = time.monotonic(), 0
-                if event.phase != "search" and self._confirmation_began is None:
+                if event.phase in {"elimination", "duel"} and self._confirmation_began is None:
                     self._confirmation_began = time.monotonic()
                 self._current = event
                 return None
@@ -77,9 +78,7 @@ class Progress:
                 self._study = study
                 self._phase_done += 1
                 self._standing = _standing(study, self._goal)
-                label = f"{_PHASES[started.phase]} {started.number}/{started.total}"
-                load = f" under {describe(started.workload)}" if started.workload is not None else ""
-                return f"{label}: {started.config.words}{load}: {outcome_words(event.outcome)}"
+                return f"{_label(started)}: {_asked(started)}: {outcome_words(event.outcome)}"
 
     def left_s(self) -> float:
         """The time left: what the trials that are left take at the present pace, and the confirmation."""
@@ -95,13 +94,12 @@ class Progress:
         current = self._current
         line = Table.grid(padding=(0, 2))
         line.add_row(
-            Text(f"{_PHASES[current.phase]} {current.number}/{current.total}", style="bold"),
+            Text(_label(current), style="bold"),
             ProgressBar(total=current.total, completed=current.number - 1, width=30),
             Text(f"about {show_duration(self.left_s())} left"),
         )
         table = Table.grid(padding=(0, 2))
-        load = f" under {describe(current.workload)}" if current.workload is not None else ""
-        table.add_row("now", Text(current.config.words + load, overflow="fold"))
+        table.add_row("now", Text(_asked(current), overflow="fold"))
         for name, value in self._standing:
             table.add_row(name, Text(value, overflow="fold"))
         return Group(line, table)
@@ -111,6 +109,34 @@ class Progress:
             return 0.0
         pace = (time.monotonic() - self._phase_began) / max(self._phase_done, 1)
         return (self._current.total - self._current.number + 1) * pace
+
+
+def _stage(started: VisitStarted) -> str:
+    return "search" if started.phase == "reference" else started.phase
+
+
+def _label(started: VisitStarted) -> str:
+    """What is being done: a trial by its number, which counts from 0 as everywhere, and how many have been begun."""
+    place = f"{started.number}/{started.total}"
+    match started.phase:
+        case "search":
+            return f"trial {started.number - 1} ({place})"
+        case "reference":
+            return f"reference ({place})"
+        case "elimination":
+            return f"elimination {place}"
+        case "duel":
+            return f"duel block {place}"
+        case "capacity":
+            return f"capacity block {place}"
+        case "verification":
+            return f"verifying block {place}"
+
+
+def _asked(started: VisitStarted) -> str:
+    """The config that is measured, and the load where it is not that of the search."""
+    load = f" under {describe(started.workload)}" if started.workload is not None else ""
+    return started.config.words + load
 
 
 def outcome_words(outcome: Outcome) -> str:
@@ -142,6 +168,14 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
     table.add_row("deploy", Text(best, overflow="fold"))
     table.add_row("report", Text(report, overflow="fold"))
     return Group(Text(verdict.kind.upper() + ": " + verdict.text, style=_VERDICT_STYLES[verdict.kind]), table)
+
+
+def check(kind: str, sentence: str, rows: Sequence[tuple[str, str]]) -> RenderableType:
+    """What a check found: the answer, and the table below it."""
+    table = Table.grid(padding=(0, 2))
+    for name, text in rows:
+        table.add_row(name, Text(text, overflow="fold"))
+    return Group(Text(f"{kind.upper()}: {sentence}", style=_CHECK_STYLES[kind]), table)
 
 
 def studies(summaries: Sequence[Summary]) -> Table:
@@ -177,6 +211,8 @@ def devices(seen: Sight, advice: Sequence[Advice], refused: Mapping[str, str]) -
         own.add_column(column, overflow="fold")
     for device in seen.devices:
         own.add_row(device.name, Text(device.full_name), device.precision, ", ".join(device.capabilities))
+    own.caption = _ENERGY[access()]
+    own.caption_justify = "left"
     if seen.model is None:
         return [own]
     title = Text(f"OpenVINO's own answers for {seen.model.path}")
@@ -228,6 +264,8 @@ def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]
             case Unavailable():
                 shown = f"unavailable: {told.text}"
         rows.append((f"  {name}", shown))
+    if measured.energy_mj_per_inference is not None:
+        rows.append(("  energy", f"{rate(measured.energy_mj_per_inference)} mJ per inference"))
     return rows
 
 

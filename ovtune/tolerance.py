@@ -90,7 +90,7 @@ def judge(blocks: Sequence[Block], tolerance: Tolerance, rule: Rule, *, joined: 
         rule: How it is judged.
         joined: How many items are served together: they count as one.
     """
-    quiet = [b for b in blocks if all(c.kind != "contention" for c in b.caveats)]
+    quiet = [b for b in blocks if not b.contended]
     used = quiet if 2 * len(quiet) >= len(blocks) else blocks
     latencies = [np.asarray(b.latencies_ms, dtype=float) for b in used]
     told = _share(latencies, tolerance, joined) if tolerance.allowed is not None else _mean(latencies)

@@ -5,59 +5,70 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ovtune.caveat import Caveat
 from ovtune.config import Config
-from ovtune.duel import Ratio, Score
+from ovtune.duel import Ratio, Score, Work
 from ovtune.goal import Goal
+from ovtune.measurement import LatencyMetric
 
 VerdictKind = Literal["better", "trade", "equal", "undecided", "infeasible", "unconfirmed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What may be said of ``rival``, the best of the other configs, against the strongest baseline; ratios are its."""
+    """What may be said of ``rival``, the best of the other configs, against the strongest baseline; ratios are its.
+
+    ``latency_ratio`` is that of ``metric``, and ``cost_ratio`` that of the ``work`` per inference.
+    """
 
     kind: VerdictKind
     text: str
     throughput_ratio: Ratio | None
     latency_ratio: Ratio | None
     pairs: int
+    cost_ratio: Ratio | None = None
+    metric: LatencyMetric | None = None
+    work: Work | None = None
     rival: Config | None = None
 
 
-def verdict_of(baseline: str, score: Score | None, goal: Goal, *, leads: bool, rival: Config | None = None) -> Verdict:
-    """The verdict without the limits; ``leads`` tells whether the baseline itself is the most promising config."""
+def unconfirmed(baseline: str, *, leads: bool) -> Verdict:
+    """The verdict before any duel; ``leads`` tells whether the baseline itself is the most promising config."""
+    text = f"The most promising config so far; it was not confirmed against {own_answer(baseline)}"
+    if leads:
+        text = f"{own_answer(baseline)} is the most promising so far; nothing was confirmed against it"
+    return Verdict(kind="unconfirmed", text=text, throughput_ratio=None, latency_ratio=None, pairs=0)
+
+
+def decided(baseline: str, rival: Config, score: Score, goal: Goal, *, unsteady: Caveat | None = None) -> Verdict:
+    """The verdict of a duel, without the limits; ``unsteady`` says of the rival that it cannot be relied on."""
     kind: VerdictKind
-    other = rival.words if rival is not None else "any other config"
-    if score is None and leads:
-        kind, text = (
-            "unconfirmed",
-            f"{own_answer(baseline)} is the most promising so far; nothing was confirmed against it",
-        )
-    elif score is None:
-        kind = "unconfirmed"
-        text = f"The most promising config so far; it was not confirmed against {own_answer(baseline)}"
-    else:
-        match score.standing:
-            case "better" | "trade":
-                kind, text = score.standing, f"{_gains(score, goal.margin)} than {own_answer(baseline)}"
-            case "equal":
-                kind = "equal"
-                text = f"{own_answer(baseline)} is already best here: {other} differs by no more than {goal.margin:.0%}"
-            case "worse":
-                kind, text = "equal", f"{own_answer(baseline)} is already best here: {other} has {_gains(score, 0.0)}"
-            case "undecided":
-                kind = "undecided"
-                text = f"Whether {other} beats {own_answer(baseline)} stayed open after {score.pairs} pairs "
-                text += "of measurements"
-                if score.more_pairs is not None:
-                    text += f"; about {score.more_pairs} more would decide it"
+    own = own_answer(baseline)
+    match score.standing:
+        case "better" | "trade":
+            kind, text = score.standing, f"{_gains(score, goal, goal.margin)} than {own}"
+        case "equal":
+            kind = "equal"
+            text = f"{own} is already best here: {rival.words} differs by no more than {goal.margin:.0%}"
+        case "worse":
+            kind, text = "equal", f"{own} is already best here: {rival.words} has {_gains(score, goal, 0.0)}"
+        case "undecided":
+            kind = "undecided"
+            text = f"Whether {rival.words} beats {own} stayed open after {score.pairs} pairs of measurements"
+            if score.more_pairs is not None:
+                text += f"; about {score.more_pairs} more would decide it"
+            elif unsteady is not None:
+                text = f"{rival.words} gains on the whole over {own}, but cannot be relied on. {unsteady.text}"
     return Verdict(
         kind=kind,
         text=text,
-        throughput_ratio=score.throughput if score else None,
-        latency_ratio=score.latency if score else None,
-        pairs=score.pairs if score else 0,
-        rival=rival if score else None,
+        throughput_ratio=score.throughput,
+        latency_ratio=score.latency,
+        pairs=score.pairs,
+        cost_ratio=score.cost,
+        metric=score.metric,
+        work=score.work,
+        rival=rival,
     )
 
 
@@ -83,9 +94,12 @@ def own_answer(baseline: str) -> str:
     return baseline if baseline.startswith(("your ", "the first ")) else f"OpenVINO's {baseline}"
 
 
-def _gains(score: Score, margin: float) -> str:
-    throughput, latency = score.throughput, score.latency
-    much = f"{_percent(throughput)} {'more' if throughput.value >= 1 else 'less'} throughput"
+def _gains(score: Score, goal: Goal, margin: float) -> str:
+    """What differs: throughput, or where the load is given or it was asked for the work per inference; and latency."""
+    by_work = goal.against == "efficiency" or goal.prefer == "efficiency"
+    first, what = (score.cost, f"{score.work} per inference") if by_work else (score.throughput, "throughput")
+    latency = score.latency
+    much = f"{_percent(first)} {'more' if first.value >= 1 else 'less'} {what}"
     if abs(latency.value - 1) <= margin:
         return f"{much} at the same {score.metric}"
     return f"{much} and {_percent(latency)} {'higher' if latency.value > 1 else 'lower'} {score.metric}"

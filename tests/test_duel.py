@@ -1,5 +1,5 @@
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ovtune import stats
-from ovtune.duel import ALPHA, LEAST_PAIRS, MOST_PAIRS, Score, Standing, looks, order, score
+from ovtune.duel import ALPHA, LEAST_PAIRS, MOST_PAIRS, Score, Standing, compared, gains, looks, order, score
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, LatencyMetric, latency_of
 from tests.value import summed
@@ -25,6 +25,7 @@ class _Quick:
     throughput_per_s: float
     latencies: NDArray[np.float64]
     cpu_ms_per_inference: float = 10.0
+    energy_mj_per_inference: float | None = None
 
     def latency_ms(self, metric: LatencyMetric) -> float:
         return latency_of(self.latencies, metric)
@@ -124,6 +125,22 @@ def test_standing(prefer: Prefer, throughput: float, latency: float, cpu: float,
     assert found.throughput.low <= found.throughput.value <= found.throughput.high
     assert found.pairs == 20
     assert found.more_pairs is None
+
+
+def test_efficiency_is_energy_where_it_can_be_read() -> None:
+    """Of blocks that all tell their energy, that is what an inference costs; else it is their CPU time."""
+    pairs = _pairs(np.zeros((20, 2)), np.zeros((20, 2)), cpu=1.2)
+
+    def with_energy(found: Block, energy_mj: float) -> Block:
+        return cast("Block", replace(cast("_Quick", found), energy_mj_per_inference=energy_mj))
+
+    told = [(with_energy(a, 8), with_energy(b, 10)) for a, b in pairs]
+    by_energy = _judge(told, "efficiency")
+    assert (by_energy.work, by_energy.standing) == ("energy", "better")
+    assert by_energy.cost.value == pytest.approx(0.8)
+    by_time = _judge([*told[:-1], pairs[-1]], "efficiency")
+    assert (by_time.work, by_time.standing) == ("CPU time", "worse")
+    assert by_time.cost.value == pytest.approx(1.2)
 
 
 def _around(centre: float, reach: float, pairs: int = 20) -> NDArray[np.float64]:
@@ -238,3 +255,22 @@ def test_summaries_are_compared_by_what_both_sides_tell() -> None:
     assert score(fight, prefer="latency", goal=Goal(latency="p95"), planned=(8,)).metric == "p95"
     fight[3] = (summed(200, p50=1), fight[3][1])
     assert score(fight, prefer="latency", goal=Goal(latency="p95"), planned=(8,)).metric == "p50"
+
+
+@pytest.mark.parametrize(
+    ("prefer", "gain"), [("throughput", 0.2), ("latency", 0.1), ("balanced", 0.3), ("efficiency", math.log(2))]
+)
+def test_gains(prefer: Prefer, gain: float) -> None:
+    """The gain is positive where the first of a pair is better: faster, of less latency, of less CPU time."""
+    pairs = _pairs(np.array([[0.2, 0.0]]), np.array([[0.0, 0.1]]), cpu=0.5)
+    assert gains(pairs, prefer, "p50") == pytest.approx([gain])
+
+
+def test_compared_latency() -> None:
+    """Single blocks are compared by the asked percentile where each has a sample above it, else by the median."""
+    assert compared([(_of(20), _of(20))], "p95") == "p95"
+    assert compared([(_of(20), _of(19))], "p95") == "p50"
+
+
+def _of(samples: int) -> Block:
+    return cast("Block", _Quick(100.0, np.ones(samples)))

@@ -66,6 +66,7 @@ def estimate(config: Config, throughput: float, p50_ms: float, memory_bytes: int
         throughput_per_s=Quantity(value=throughput, error=0.03),
         latency_ms={"p50": Quantity(value=p50_ms, error=0.03)},
         cpu_ms_per_inference=1.0,
+        energy_mj_per_inference=None,
         memory_bytes=memory_bytes,
         sustained=True,
     )

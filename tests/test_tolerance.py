@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ P95 = Tolerance(limit_ms=20, allowed=0.05)
 MEAN = Tolerance(limit_ms=20, allowed=None)
 SEEKING = Rule(looks=(1, 2, 3), lean=0.6, persistent=True)
 VERIFYING = Rule(looks=(3, 6), lean=0.9, persistent=False)
-CONTENDED = Caveat(kind="contention", parameters={"others": 0.5})
 GROWING = Caveat(kind="not_sustained", parameters={"rate_per_s": 300.0, "backlog_ms": 90.0})
 
 
@@ -117,11 +117,11 @@ def test_hopeless_is_where_not_one_item_was_in_time() -> None:
 
 def test_contended_blocks_are_left_out_while_they_are_the_fewer() -> None:
     """What others did to the machine does not count where quiet blocks tell; where there are none, more are made."""
-    bad = scattered(1000, 400, CONTENDED)
+    bad = replace(scattered(1000, 400), others_busy=0.5)
     assert judge([bad], CAMERAS, SEEKING, joined=1).mark == "open"
     assert judge([bad, scattered(1000, 0)], CAMERAS, SEEKING, joined=1).mark == "holds"
     assert judge([bad] * 3, CAMERAS, SEEKING, joined=1).mark == "fails"
-    assert judge([block([40.0] * 400, CONTENDED)], CAMERAS, SEEKING, joined=1).mark == "hopeless"
+    assert judge([replace(block([40.0] * 400), others_busy=0.5)], CAMERAS, SEEKING, joined=1).mark == "hopeless"
 
 
 def test_mean() -> None:
