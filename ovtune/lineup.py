@@ -16,9 +16,9 @@ from ovtune.tolerance import HOLDING, Judgement, Rule, Tolerance, judge
 from ovtune.workload import Capacity
 
 _CHALLENGERS, _ANSWERS = 3, 2
-_SEEKING = Rule(looks=(1, 2, 3), lean=0.6, persistent=True)
-_VERIFYING = Rule(looks=(3, 6), lean=0.9, persistent=False)
-_VERIFYING_LONG = Rule(looks=(2, 4), lean=0.9, persistent=False)
+_SEEKING = Rule(looks=(1, 2, 3), lean=0.6, persistent=True, quiet=1)
+_VERIFYING = Rule(looks=(3, 6), lean=0.9, persistent=False, quiet=2)
+_VERIFYING_LONG = Rule(looks=(2, 4), lean=0.9, persistent=False, quiet=2)
 _LONG_S = 8.0
 _MOST_FAILURES = 3
 

@@ -50,11 +50,13 @@ class Rule:
         looks: After how many blocks, ascending; after the last of them the answer is no longer open.
         lean: At most this part of what is allowed must have been seen where it is likely to hold.
         persistent: Whether blocks are added up to the last look though it is not likely to hold: to show that it fails.
+        quiet: As many blocks without other processes' work stand for all.
     """
 
     looks: tuple[int, ...]
     lean: float
     persistent: bool
+    quiet: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +83,8 @@ class Judgement:
 def judge(blocks: Sequence[Block], tolerance: Tolerance, rule: Rule, *, joined: int) -> Judgement:
     """What at least one block says.
 
-    Blocks that were made while other processes took the machine are left out while they are the fewer; where all were,
-    more are asked for, unless not one item was in time: that is not the others' doing.
+    Blocks that were made while other processes took the machine are left out where there are enough others; before
+    there are, more are asked for, unless not one item was in time: that is not the others' doing.
 
     Args:
         blocks: The blocks under one load, in the order of time.
@@ -91,7 +93,7 @@ def judge(blocks: Sequence[Block], tolerance: Tolerance, rule: Rule, *, joined: 
         joined: How many items are served together: they count as one.
     """
     quiet = [b for b in blocks if not b.contended]
-    used = quiet if 2 * len(quiet) >= len(blocks) else blocks
+    used = quiet if len(quiet) >= rule.quiet else blocks
     latencies = [np.asarray(b.latencies_ms, dtype=float) for b in used]
     told = _share(latencies, tolerance, joined) if tolerance.allowed is not None else _mean(latencies)
     value, low, high = told
@@ -108,7 +110,7 @@ def judge(blocks: Sequence[Block], tolerance: Tolerance, rule: Rule, *, joined: 
             shown = "holds"
         elif low > allowed:
             shown = "hopeless" if least_ms > tolerance.limit_ms else "fails"
-    further = shown != "hopeless" and not quiet
+    further = shown != "hopeless" and len(quiet) < rule.quiet
     further |= shown is None and (rule.persistent or leaning == "likely")
     due = len(blocks) < rule.looks[-1] and (len(blocks) not in rule.looks or further)
     return Judgement(

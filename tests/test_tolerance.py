@@ -12,8 +12,8 @@ from ovtune.tolerance import Rule, Tolerance, judge
 CAMERAS = Tolerance(limit_ms=33, allowed=0.01)
 P95 = Tolerance(limit_ms=20, allowed=0.05)
 MEAN = Tolerance(limit_ms=20, allowed=None)
-SEEKING = Rule(looks=(1, 2, 3), lean=0.6, persistent=True)
-VERIFYING = Rule(looks=(3, 6), lean=0.9, persistent=False)
+SEEKING = Rule(looks=(1, 2, 3), lean=0.6, persistent=True, quiet=1)
+VERIFYING = Rule(looks=(3, 6), lean=0.9, persistent=False, quiet=2)
 GROWING = Caveat(kind="not_sustained", parameters={"rate_per_s": 300.0, "backlog_ms": 90.0})
 
 
@@ -115,11 +115,15 @@ def test_hopeless_is_where_not_one_item_was_in_time() -> None:
     assert judge([block([40.0] * 399 + [5.0])], CAMERAS, SEEKING, joined=1).mark == "fails"
 
 
-def test_contended_blocks_are_left_out_while_they_are_the_fewer() -> None:
+def test_contended_blocks_are_left_out_where_there_are_enough_others() -> None:
     """What others did to the machine does not count where quiet blocks tell; where there are none, more are made."""
     bad = replace(scattered(1000, 400), others_busy=0.5)
     assert judge([bad], CAMERAS, SEEKING, joined=1).mark == "open"
     assert judge([bad, scattered(1000, 0)], CAMERAS, SEEKING, joined=1).mark == "holds"
+    assert judge([bad, bad, scattered(1000, 0)], CAMERAS, SEEKING, joined=1).mark == "holds"
+    good = scattered(1000, 0)
+    assert judge([bad, bad, good], CAMERAS, VERIFYING, joined=1).mark == "open"
+    assert judge([bad, good, good], CAMERAS, VERIFYING, joined=1).mark == "holds"
     assert judge([bad] * 3, CAMERAS, SEEKING, joined=1).mark == "fails"
     assert judge([replace(block([40.0] * 400), others_busy=0.5)], CAMERAS, SEEKING, joined=1).mark == "hopeless"
 
