@@ -75,9 +75,7 @@ class _BlockRow(_Base):
 
 
 class _LoadRow(_Base):
-    """The load of a visit that has one of its own; a table, since databases from before it have none."""
-
-    __tablename__ = "ovtune_load"
+    __tablename__ = "ovtune_load"  # a table of its own: databases from before it lack it, and get it
     study_id: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("ovtune_study.id"), primary_key=True)
     number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
     workload: orm.Mapped[str] = orm.mapped_column(sa.Text)
