@@ -98,6 +98,9 @@ def search(
     confirm: Annotated[
         str, typer.Option("--confirm", metavar="TIME", help="The time that elimination and duel may take.")
     ] = "2m",
+    soak: Annotated[
+        str | None, typer.Option("--soak", metavar="TIME", help="Then run winner and baseline for so long, each.")
+    ] = None,
     seed: option.Seed = 0,
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Measure in a recording instead of on this host.")
@@ -136,6 +139,7 @@ def search(
             trials=trials,
             timeout_s=unit.duration_s(timeout) if timeout is not None else None,
             confirm_s=unit.duration_s(confirm),
+            soak_s=unit.duration_s(soak) if soak is not None else None,
             seed=seed,
         ),
         wait=wait,

@@ -20,6 +20,7 @@ from ovtune.goal import Goal
 from ovtune.ledger import Event, VisitEnded, VisitStarted
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.result import Result
+from ovtune.soak import Course
 from ovtune.space import Advice
 from ovtune.store import Summary
 from ovtune.study import Study
@@ -125,6 +126,8 @@ def _label(started: VisitStarted) -> str:
             return f"elimination {place}"
         case "duel":
             return f"duel block {place}"
+        case "soak":
+            return f"soak {place}"
 
 
 def outcome_words(outcome: Outcome) -> str:
@@ -152,6 +155,10 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
         table.add_row(name, value)
     for caveat in result.caveats:
         table.add_row("caveat", Text(caveat.text, style="yellow", overflow="fold"))
+    if result.soak is not None:
+        table.add_row("soak", Text(course(result.soak.config), overflow="fold"))
+        if result.soak.opponent is not None:
+            table.add_row("  baseline", Text(course(result.soak.opponent), overflow="fold"))
     table.add_row("deploy", Text(best, overflow="fold"))
     table.add_row("report", Text(report, overflow="fold"))
     return Group(Text(verdict.kind.upper() + ": " + verdict.text, style=_VERDICT_STYLES[verdict.kind]), table)
@@ -226,6 +233,16 @@ def milliseconds(value: float) -> str:
 def rate(value: float) -> str:
     """A rate with three digits or more."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def course(told: Course) -> str:
+    """How a long run went, in words."""
+    if told.start_per_s is not None and told.end_per_s is not None:
+        said = f"{rate(told.start_per_s)}/s at the start, {rate(told.end_per_s)}/s at the end"
+    else:
+        said = f"p50 {milliseconds(told.start_ms)} at the start, {milliseconds(told.end_ms)} at the end"
+    short = f"; {told.of_short:.0%} of the short blocks' speed" if told.of_short is not None else ""
+    return f"{said} of {show_duration(told.elapsed_s)}: {told.remains:.0%} remains{short}"
 
 
 def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]:
