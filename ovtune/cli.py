@@ -100,6 +100,9 @@ def search(
         str | None,
         typer.Option("--confirm", metavar="TIME", help="The time of elimination and duel (2m), or of a capacity (5m)."),
     ] = None,
+    soak: Annotated[
+        str | None, typer.Option("--soak", metavar="TIME", help="Then run winner and baseline for so long, each.")
+    ] = None,
     seed: option.Seed = 0,
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Measure in a recording instead of on this host.")
@@ -138,6 +141,7 @@ def search(
             trials=trials,
             timeout_s=unit.duration_s(timeout) if timeout is not None else None,
             confirm_s=unit.duration_s(confirm or ("5m" if isinstance(parsed, workload.Capacity) else "2m")),
+            soak_s=unit.duration_s(soak) if soak is not None else None,
             seed=seed,
         ),
         wait=wait,

@@ -13,7 +13,7 @@ from ovtune.duel import Ratio
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.promise import Promise
 from ovtune.soak import Course, Soak
-from ovtune.terminal import milliseconds, rate
+from ovtune.terminal import course, milliseconds, rate
 from ovtune.unit import show_duration
 
 
@@ -216,20 +216,11 @@ def _slowed(finding: Finding) -> str:
 
 
 def _soak_rows(soak: Soak, finding: Finding) -> Iterator[tuple[str, str]]:
-    yield "soak", _course(soak.config)
+    yield "soak", course(soak.config)
     if soak.opponent is not None and finding.promise.opponent is not None:
-        yield f"  {finding.promise.opponent.name}", _course(soak.opponent)
+        yield f"  {finding.promise.opponent.name}", course(soak.opponent)
     if soak.ratio is not None:
         yield "  ratio", f"{soak.ratio:.3f} over the whole soak"
-
-
-def _course(course: Course) -> str:
-    if course.start_per_s is not None and course.end_per_s is not None:
-        said = f"{rate(course.start_per_s)}/s at the start, {rate(course.end_per_s)}/s at the end"
-    else:
-        said = f"p50 {milliseconds(course.start_ms)} at the start, {milliseconds(course.end_ms)} at the end"
-    short = f"; {course.of_short:.0%} of the short blocks' speed" if course.of_short is not None else ""
-    return f"{said} of {show_duration(course.elapsed_s)}: {course.remains:.0%} remains{short}"
 
 
 def _all(finding: Finding) -> tuple[Block, ...]:

@@ -11,6 +11,7 @@ from ovtune.document import (
     BaselinePart,
     CapacityPart,
     CaveatPart,
+    CoursePart,
     Document,
     EnvironmentPart,
     FrontPart,
@@ -20,6 +21,7 @@ from ovtune.document import (
     MeasuredPart,
     ModelPart,
     RatioPart,
+    SoakPart,
     StudyPart,
     ThroughputPart,
     UnavailablePart,
@@ -29,6 +31,7 @@ from ovtune.duel import Ratio
 from ovtune.estimate import Unavailable
 from ovtune.figures import Interval, Measured
 from ovtune.result import Result, measured
+from ovtune.soak import Course, Soak
 from ovtune.workload import Capacity, StreamsCapacity
 
 
@@ -71,6 +74,7 @@ def document_of(result: Result) -> Document:
             text=result.verdict.text,
         ),
         outputs=None,
+        soak=_soak(result.soak) if result.soak is not None else None,
         front=[_point(result, estimate.config) for estimate in result.front],
         caveats=[CaveatPart(kind=caveat.kind, text=caveat.text) for caveat in result.caveats],
         environment=EnvironmentPart(
@@ -114,6 +118,23 @@ def _measured(figures: Measured) -> MeasuredPart:
         memory_bytes=figures.memory_bytes,
         cpu_ms_per_inference=figures.cpu_ms_per_inference,
         energy_mj_per_inference=figures.energy_mj_per_inference,
+    )
+
+
+def _soak(soak: Soak) -> SoakPart:
+    return SoakPart(
+        config=_course(soak.config),
+        baseline=_course(soak.opponent) if soak.opponent is not None else None,
+        ratio=soak.ratio,
+    )
+
+
+def _course(course: Course) -> CoursePart:
+    return CoursePart(
+        elapsed_s=course.elapsed_s,
+        throughput_per_s=course.throughput_per_s,
+        remains=course.remains,
+        of_short=course.of_short,
     )
 
 

@@ -21,6 +21,7 @@ from ovtune.ledger import Event, VisitEnded, VisitStarted
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.result import Result
 from ovtune.serving import told_of
+from ovtune.soak import Course
 from ovtune.space import Advice
 from ovtune.store import Summary
 from ovtune.study import Study
@@ -123,14 +124,10 @@ def _label(started: VisitStarted) -> str:
             return f"trial {started.number - 1} ({place})"
         case "reference":
             return f"reference ({place})"
-        case "elimination":
-            return f"elimination {place}"
-        case "duel":
-            return f"duel block {place}"
-        case "capacity":
-            return f"capacity block {place}"
-        case "verification":
-            return f"verifying block {place}"
+        case "elimination" | "soak":
+            return f"{started.phase} {place}"
+        case "duel" | "capacity" | "verification":
+            return f"{started.phase} block {place}"
 
 
 def _asked(started: VisitStarted) -> str:
@@ -165,6 +162,10 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
         table.add_row(name, value)
     for caveat in result.caveats:
         table.add_row("caveat", Text(caveat.text, style="yellow", overflow="fold"))
+    if result.soak is not None:
+        table.add_row("soak", Text(course(result.soak.config), overflow="fold"))
+        if result.soak.opponent is not None:
+            table.add_row("  baseline", Text(course(result.soak.opponent), overflow="fold"))
     table.add_row("deploy", Text(best, overflow="fold"))
     table.add_row("report", Text(report, overflow="fold"))
     return Group(Text(verdict.kind.upper() + ": " + verdict.text, style=_VERDICT_STYLES[verdict.kind]), table)
@@ -246,6 +247,16 @@ def _capacity(result: Result, config: Config) -> list[tuple[str, str]]:
     owners = result.study.owners
     told = told_of(result.study.setup.workload, result.goal, result.bands.get(owners.get(config.key, config.key)))
     return [("  capacity", told)] if told is not None else []
+
+
+def course(told: Course) -> str:
+    """How a long run went, in words."""
+    if told.start_per_s is not None and told.end_per_s is not None:
+        said = f"{rate(told.start_per_s)}/s at the start, {rate(told.end_per_s)}/s at the end"
+    else:
+        said = f"p50 {milliseconds(told.start_ms)} at the start, {milliseconds(told.end_ms)} at the end"
+    short = f"; {told.of_short:.0%} of the short blocks' speed" if told.of_short is not None else ""
+    return f"{said} of {show_duration(told.elapsed_s)}: {told.remains:.0%} remains{short}"
 
 
 def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]:

@@ -167,7 +167,7 @@ def test_summary_and_progress_tell_a_capacity() -> None:
     progress.update(event.started)
     line = progress.update(event)
     assert line is not None
-    assert line.startswith("verifying block 3/50: THROUGHPUT hint on CPU, nireq 2 under streams:12x30/s: ")
+    assert line.startswith("verification block 3/50: THROUGHPUT hint on CPU, nireq 2 under streams:12x30/s: ")
     assert "under streams:12x30/s" in shown(progress)
 
 
