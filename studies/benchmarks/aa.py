@@ -4,8 +4,9 @@
     python studies/benchmarks/aa.py --simulate
 
 What is measured lies below the sharing of equal configs: blocks of a recording are handed to the duel's own code pair
-by pair, looked at where tuning would look, and the duel ends at the first look that decides, as it does in a search.
-The noise is that of the recording in the order of time, of three kinds:
+by pair, those that other work held up replaced by the next one, as a search repeats them; it looks at them where tuning
+would look, and ends at the first look that decides. The noise is that of the recording in the order of time, of three
+kinds:
 
 itself      The blocks of one config with at least 40 of them; each duel takes consecutive ones, the sides in the duel's
             own order. In a recording they lie a whole round apart.
@@ -52,6 +53,8 @@ PREFERENCES: tuple[Prefer, ...] = ("throughput", "latency", "balanced")
 DIFFERENCES = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12)
 PAIRS = (8, 12, 20, 30, 40, 60)
 SHORTEST = 10
+VISITS_BEFORE = 45
+"""About as many as the trials of a search and its elimination make before a duel."""
 DUEL_S = 0.65 * Budget(trials=1).confirm_s
 FALSE_RATE, FALSE_BOUND, FOUND_RATE = 0.05, 0.06, 0.90
 LAGS = (1, 2, 3, 5, 10)
@@ -87,8 +90,8 @@ class Trace:
             places = _joined(len(self.pairs), self.shortest, generator)
             found = [self.pairs[i] for i in itertools.islice(places, count)]
         else:
-            places = _joined(len(self.blocks), 2 * self.shortest, generator)
-            found = _paired([self.blocks[i] for i in itertools.islice(places, 2 * count)])
+            blocks = (self.blocks[i] for i in _joined(len(self.blocks), 2 * self.shortest, generator))
+            found = _paired(list(itertools.islice(_kept(blocks), 2 * count)))
         return [(b, a) for a, b in found] if generator.random() < 0.5 else found
 
 
@@ -281,6 +284,18 @@ def _joined(length: int, shortest: int, generator: np.random.Generator) -> Itera
         run = min(2 * int(generator.integers(shortest // 2, shortest + 1)), length // 2 * 2)
         start = int(generator.integers(length - run + 1))
         yield from range(start, start + run)
+
+
+def _kept(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Of blocks in the order of time those that a search keeps: up to a fifth of its visits repeat contended ones."""
+    visits, repeats = VISITS_BEFORE, 0
+    for block in blocks:
+        visits += 1
+        if block.contended and repeats < 0.2 * visits:
+            repeats, visits = repeats + 1, visits + 1
+            yield next(blocks)
+        else:
+            yield block
 
 
 def _paired(blocks: Sequence[Block]) -> list[Pair]:

@@ -108,6 +108,7 @@ def _unit_noise(generator: np.random.Generator, length: int) -> Array:
 def _record(config: Config, speed: float, slower: float, generator: np.random.Generator) -> dict[str, object]:
     throughput = speed * float(np.exp(slower))
     mean_ms = 1000 * config.nireq * config.batch_size / throughput
+    elapsed_s = max(0.8, 30 * config.batch_size / throughput)
     tail = float(np.exp(abs(generator.normal(0, 0.04)) - slower / 4))
     factors = {"mean": 1.0, "p50": 0.98, "p90": 1.1 * tail, "p95": 1.2 * tail, "p99": 1.4 * tail**1.5}
     return {
@@ -116,8 +117,8 @@ def _record(config: Config, speed: float, slower: float, generator: np.random.Ge
         "throughput_per_s": throughput,
         "latency_ms": {metric: mean_ms * factor for metric, factor in factors.items()},
         "samples": max(30, int(0.8 * throughput / config.batch_size)),
-        "elapsed_s": max(0.8, 30 * config.batch_size / throughput),
-        "cpu_s": 1.5,
+        "elapsed_s": elapsed_s,
+        "cpu_s": 0.95 * _HEADER.environment.cpus * elapsed_s,
         "host_busy": 0.97,
         "memory_bytes": 100_000_000,
         "baseline": _ANSWERS.get(config),
