@@ -21,8 +21,11 @@ WORDING: Mapping[str, str] = {
     "the first of them waits {wait_ms:.4g} ms.",
     "startup_helper": "AUTO had not left its start-up device after {waited_s:.1f} s.",
     "switched_device": "The serving device changed from {first} to {last} during the measurement.",
+    "throttled": "Heat slowed the processor down {events} times while it was measured.",
     "threads_capped": "A CPU quota of {quota:.3g} allows fewer CPUs than the {cpus} that the runtime sees; "
     "threads were capped at {threads}.",
+    "unstable": "Its throughput spreads {ratio:.1f} times as wide as the baseline's from one measurement to the next; "
+    "three of four reach {low:.0%} of what three of four of the baseline's reach.",
     "unconfirmed": "The recommendation was not confirmed against the baseline: the search was ended before, "
     "or --confirm left too little time.",
 }

@@ -1,6 +1,5 @@
 """After the search: elimination among the finalists, then the duel of the winner with the strongest baseline."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -10,10 +9,10 @@ from ovtune import duel
 from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.estimate import Estimate
+from ovtune.field import Field, beaten, contested, last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted
 from ovtune.measurement import Block, Plan
-from ovtune.result import Field, contested, last_duel, survey_field
 from ovtune.study import Sides
 
 _ROUNDS = 3
@@ -200,10 +199,4 @@ def unbeaten(field: Field, goal: Goal) -> list[Estimate]:
     """The estimates, best first, that the best of them does not clearly beat: by less than twice their joint error."""
     order = goals.ranked(field.estimates.values(), goal, field.metric)
     best = order[0]
-
-    def clearly_beaten(estimate: Estimate) -> bool:
-        behind = goals.merit(best, goal.prefer, field.metric) - goals.merit(estimate, goal.prefer, field.metric)
-        error = math.hypot(best.throughput_per_s.error, estimate.throughput_per_s.error)
-        return behind > _CLEARLY * error * (2 if goal.prefer == "balanced" else 1)
-
-    return [e for e in order if not clearly_beaten(e)]
+    return [e for e in order if not beaten(best, e, goal, field.metric, by=_CLEARLY)]

@@ -126,6 +126,7 @@ class MeasuredPart(_Part):
     first_inference_ms: Positive
     memory_bytes: Natural
     cpu_ms_per_inference: Positive
+    energy_mj_per_inference: Positive | None = None
 
 
 class BaselinePart(_Part):
@@ -145,11 +146,17 @@ class RatioPart(_Part):
 
 
 class VerdictPart(_Part):
-    """What may be said of ``rival``, the best of the other configs, against the baseline; the ratios are its."""
+    """What may be said of ``rival``, the best of the other configs, against the baseline; the ratios are its.
+
+    ``latency_ratio`` is that of ``metric``, and ``cost_ratio`` that of the ``work`` per inference.
+    """
 
     kind: Literal["better", "trade", "equal", "undecided", "infeasible", "unconfirmed"]
     throughput_ratio: RatioPart | None
     latency_ratio: RatioPart | None
+    cost_ratio: RatioPart | None = None
+    metric: Metric | None = None
+    work: Literal["CPU time", "energy"] | None = None
     rival: ConfigPart | None = None
     text: str
 
@@ -190,6 +197,7 @@ class EnvironmentPart(_Part):
     memory_bytes: Natural
     system: str
     cpu_set: str | None = None
+    energy: Literal["readable", "root only", "none"] = "none"
 
 
 class StudyPart(_Part):

@@ -22,6 +22,7 @@ LEAST_PAIRS = 8
 MOST_PAIRS = 60
 _LOOKS = 3
 
+Work = Literal["CPU time", "energy"]
 Standing = Literal["better", "trade", "equal", "worse", "undecided"]
 
 
@@ -45,16 +46,20 @@ class Score:
             (the objective is shown to lose), ``undecided``.
         pairs: The pairs that it rests on.
         metric: The latency that was compared.
+        work: What an inference costs: ``energy`` where the host tells it of every block, else ``CPU time``.
         throughput: The ratio of the throughputs.
         latency: The ratio of the latencies.
+        cost: The ratio of the work per inference.
         more_pairs: How many pairs would about decide it, or None where it is decided or nothing can be said.
     """
 
     standing: Standing
     pairs: int
     metric: LatencyMetric
+    work: Work
     throughput: Ratio
     latency: Ratio
+    cost: Ratio
     more_pairs: int | None
 
 
@@ -79,8 +84,8 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
     metric = _compared(pairs, goal.latency)
     throughput = np.array([math.log(a.throughput_per_s / b.throughput_per_s) for a, b in pairs])
     latency = np.array([math.log(a.latency_ms(metric) / b.latency_ms(metric)) for a, b in pairs])
-    cpu = np.array([math.log(max(a.cpu_ms_per_inference, 1e-9) / max(b.cpu_ms_per_inference, 1e-9)) for a, b in pairs])
-    gain = _gain(prefer, throughput, latency, cpu)
+    work, cost = _work(pairs)
+    gain = _gain(prefer, throughput, latency, cost)
     alpha = ALPHA / len(planned)
     gain_low, gain_high = stats.signed_rank_interval(gain, alpha=alpha)
     throughput_low, throughput_high = stats.signed_rank_interval(throughput, alpha=alpha)
@@ -100,8 +105,10 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
         standing=standing,
         pairs=len(pairs),
         metric=metric,
+        work=work,
         throughput=_ratio(throughput, throughput_low, throughput_high),
         latency=_ratio(latency, latency_low, latency_high),
+        cost=_ratio(cost, *stats.signed_rank_interval(cost, alpha=alpha)),
         more_pairs=_more_pairs((gain, throughput, latency), goal.margin) if standing == "undecided" else None,
     )
 
@@ -111,7 +118,17 @@ def _compared(pairs: Sequence[tuple[Block, Block]], wanted: LatencyMetric) -> La
     return wanted if fewest * (1 - share_of(wanted)) >= 1 - 1e-9 else "p50"
 
 
-def _gain(prefer: Prefer, throughput: stats.Array, latency: stats.Array, cpu: stats.Array) -> stats.Array:
+def _work(pairs: Sequence[tuple[Block, Block]]) -> tuple[Work, stats.Array]:
+    """What the inferences cost, as logarithms of the pairs' ratios."""
+    used = [(a.energy_mj_per_inference, b.energy_mj_per_inference) for a, b in pairs]
+    energies = [(a, b) for a, b in used if a and b]
+    if len(energies) == len(pairs):
+        return "energy", np.array([math.log(a / b) for a, b in energies])
+    times = [(max(a.cpu_ms_per_inference, 1e-9), max(b.cpu_ms_per_inference, 1e-9)) for a, b in pairs]
+    return "CPU time", np.array([math.log(a / b) for a, b in times])
+
+
+def _gain(prefer: Prefer, throughput: stats.Array, latency: stats.Array, cost: stats.Array) -> stats.Array:
     match prefer:
         case "throughput":
             return throughput
@@ -120,7 +137,7 @@ def _gain(prefer: Prefer, throughput: stats.Array, latency: stats.Array, cpu: st
         case "balanced":
             return throughput - latency
         case "efficiency":
-            return -cpu
+            return -cost
         case _:
             assert_never(prefer)
 

@@ -2,8 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 _ROOT = Path("/sys/class/powercap")
+
+
+Access = Literal["readable", "root only", "none"]
+
+
+def access(root: Path = _ROOT) -> Access:
+    """Whether the host counts its packages' energy, and lets this user read it."""
+    packages = _packages(root)
+    if not packages:
+        return "none"
+    return "readable" if _read(packages) else "root only"
 
 
 class Meter:

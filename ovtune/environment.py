@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from ovtune.energy import Access, access
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
@@ -43,6 +45,7 @@ class Environment:
         memory_bytes: The host's memory.
         system: The operating system and its version.
         cpu_set: The CPUs that what is measured was asked to be kept on, such as ``0-3,8``; None for all.
+        energy: Whether the counters of the packages' energy can be read.
     """
 
     openvino: str
@@ -53,6 +56,7 @@ class Environment:
     memory_bytes: int
     system: str
     cpu_set: str | None = None
+    energy: Access = "none"
 
     def differences(self, other: "Environment") -> tuple[str, ...]:
         """What makes measurements under ``other`` incomparable, each as ``name: mine, not other's``."""
@@ -75,6 +79,7 @@ def describe_host(openvino: str, devices: tuple[Device, ...], *, cpu_set: str | 
         memory_bytes=psutil.virtual_memory().total,
         system=f"{platform.system()} {platform.release()}",
         cpu_set=cpu_set,
+        energy=access(),
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,10 +17,20 @@ from ovtune.measurement import (
     count_of,
     least_samples,
     pooled,
+    share_of,
 )
 
-_PRIOR = {"throughput": 0.04, "latency": 0.06}
-"""Standard deviation between blocks of one config, on a logarithm, seen on shared 2-core virtual machines."""
+_PRIOR = 0.04
+_LATENCY_PRIOR: Mapping[LatencyMetric, float] = {
+    "p50": 0.06,
+    "mean": 0.06,
+    "p90": 0.08,
+    "p95": 0.09,
+    "p99": 0.12,
+    "p99.9": 0.2,
+}
+"""Standard deviations between blocks of one config, on a logarithm, seen on shared 2-core virtual machines."""
+_MIDDLE = frozenset({"p50", "mean"})
 _PRIOR_WEIGHT = 6.0
 _Z = 1.96
 
@@ -58,10 +68,10 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """The standard deviation between the blocks of one config, on a logarithm."""
+    """The standard deviation between the blocks of one config, on a logarithm; that of a tail is wider."""
 
-    throughput: float = _PRIOR["throughput"]
-    latency: float = _PRIOR["latency"]
+    throughput: float = _PRIOR
+    latency: Mapping[LatencyMetric, float] = field(default_factory=lambda: dict(_LATENCY_PRIOR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,7 @@ class Estimate:
         throughput_per_s: Inferences per second.
         latency_ms: Each latency metric, where there are enough samples.
         cpu_ms_per_inference: CPU time per inference.
+        energy_mj_per_inference: Energy of the processor packages per inference; None where a block does not tell it.
         memory_bytes: The most memory over an idle process.
         sustained: Whether the load was sustained in most blocks.
     """
@@ -85,6 +96,7 @@ class Estimate:
     throughput_per_s: Quantity
     latency_ms: Mapping[LatencyMetric, Quantity | Unavailable]
     cpu_ms_per_inference: float
+    energy_mj_per_inference: float | None
     memory_bytes: int
     sustained: bool
 
@@ -93,9 +105,9 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
     """The estimate of ``config`` from at least one of its blocks.
 
     Throughput is the robust location of the blocks' logarithms. A percentile is that of the pooled samples, or of
-    the summaries that tell it; p50 and the mean take as few as one. The error joins the part between blocks,
-    ``spread``, and the part within; of summaries there is only the first, which repeats have shown with the second
-    in it.
+    the summaries that tell it; p50 and the mean take as few as one, a tail as many independent ones as
+    :func:`measurement.least_samples` says. The error joins the part between blocks, ``spread``, and the part within;
+    of summaries there is only the first, which repeats have shown with the second in it.
     """
     parts = [block.latencies for block in blocks]
     count = sum(count_of(part) for part in parts)
@@ -107,12 +119,11 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
     within = _within(parts, spread)
 
     def latency(metric: LatencyMetric) -> Quantity | Unavailable:
-        needed = 1 if metric in {"p50", "mean"} else least_samples(metric)
-        telling = sum(count_of(part, metric) for part in parts)
-        independent = max(telling // joined, min(telling, 1))
+        needed = 1 if metric in _MIDDLE else least_samples(metric)
+        independent = int(sum(_independent(block, metric, joined) for block in blocks))
         if independent < needed:
             return Unavailable(samples=independent, needed=needed)
-        error = math.hypot(spread.latency, within) / math.sqrt(n)
+        error = math.hypot(spread.latency[metric], within) / math.sqrt(n)
         return Quantity(value=pooled(parts, metric), error=error)
 
     return Estimate(
@@ -125,9 +136,30 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
         ),
         latency_ms={metric: latency(metric) for metric in LATENCY_METRICS},
         cpu_ms_per_inference=math.exp(stats.location(np.log([max(b.cpu_ms_per_inference, 1e-9) for b in blocks]))),
+        energy_mj_per_inference=_energy(blocks),
         memory_bytes=max(b.memory_bytes for b in blocks),
         sustained=sum(any(c.kind == "not_sustained" for c in b.caveats) for b in blocks) * 2 <= n,
     )
+
+
+def _independent(block: Block, metric: LatencyMetric, joined: int) -> float:
+    """How many independent samples of a block tell ``metric``."""
+    telling = count_of(block.latencies, metric)
+    return max(min(block.effective_count, telling / joined), 1.0) if telling else 0.0
+
+
+def comparable(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """The estimates with their energy where all of them tell it, else all of them without."""
+    if all(e.energy_mj_per_inference is not None for e in estimates.values()):
+        return dict(estimates)
+    return {key: replace(e, energy_mj_per_inference=None) for key, e in estimates.items()}
+
+
+def _energy(blocks: Sequence[Block]) -> float | None:
+    """Millijoules per inference, the location of the blocks' logarithms."""
+    told = [block.energy_mj_per_inference for block in blocks]
+    logs = [math.log(value) for value in told if value]
+    return math.exp(stats.location(np.array(logs))) if len(logs) == len(blocks) else None
 
 
 def _within(parts: Sequence[Latencies], spread: Spread) -> float:
@@ -136,7 +168,7 @@ def _within(parts: Sequence[Latencies], spread: Spread) -> float:
     if not samples:
         return 0.0
     seen = [stats.batch_means_error(part) / float(np.mean(part)) for part in samples]
-    return float(np.mean(seen)) if math.isfinite(sum(seen)) else spread.latency
+    return float(np.mean(seen)) if math.isfinite(sum(seen)) else spread.latency["p50"]
 
 
 def spread_of(groups: Iterable[Sequence[Block]]) -> Spread:
@@ -146,9 +178,16 @@ def spread_of(groups: Iterable[Sequence[Block]]) -> Spread:
     """
     repeated = [group for group in groups if len(group) > 1]
     return Spread(
-        throughput=_pooled([np.log([b.throughput_per_s for b in g]) for g in repeated], _PRIOR["throughput"]),
-        latency=_pooled([np.log([b.latency_ms("p50") for b in g]) for g in repeated], _PRIOR["latency"]),
+        throughput=_pooled([np.log([b.throughput_per_s for b in g]) for g in repeated], _PRIOR),
+        latency={metric: _pooled(_told(repeated, metric), prior) for metric, prior in _LATENCY_PRIOR.items()},
     )
+
+
+def _told(groups: Sequence[Sequence[Block]], metric: LatencyMetric) -> list[stats.Array]:
+    """The logarithms of what blocks tell of ``metric``; of a tail, those that have samples above it."""
+    needed = 1 if metric in _MIDDLE else 1 / (1 - share_of(metric))
+    telling = [[b for b in g if count_of(b.latencies, metric) >= needed] for g in groups]
+    return [np.log([b.latency_ms(metric) for b in g]) for g in telling if len(g) > 1]
 
 
 def _pooled(groups: list[stats.Array], prior: float) -> float:

@@ -83,7 +83,8 @@ def front(
 def merit(estimate: Estimate, prefer: Prefer, metric: LatencyMetric) -> float:
     """How good an estimate is for ``prefer``, as a logarithm: differences of merit are relative differences.
 
-    ``balanced`` is Kleinrock's power, throughput / latency (ICC 1979), which does not depend on the front's ends.
+    ``efficiency`` is the energy per inference where the estimate tells it, else the CPU time; ``balanced`` is
+    Kleinrock's power, throughput / latency (ICC 1979), which does not depend on the front's ends.
     """
     throughput = math.log(estimate.throughput_per_s.value)
     match prefer:
@@ -94,7 +95,8 @@ def merit(estimate: Estimate, prefer: Prefer, metric: LatencyMetric) -> float:
         case "balanced":
             return throughput - math.log(_latency(estimate, metric))
         case "efficiency":
-            return -math.log(max(estimate.cpu_ms_per_inference, 1e-9))
+            energy_mj = estimate.energy_mj_per_inference
+            return -math.log(max(estimate.cpu_ms_per_inference if energy_mj is None else energy_mj, 1e-9))
         case _:
             assert_never(prefer)
 

@@ -1,5 +1,6 @@
 """How a config is to be measured, and what one visit to it found."""
 
+import functools
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ from ovtune import stats
 from ovtune.caveat import Caveat
 
 LatencyMetric = Literal["p50", "p90", "p95", "p99", "p99.9", "mean"]
+CONTENDED = 0.10
+"""The share of the machine's CPU time from which on other processes' work makes a block contended."""
 LATENCY_METRICS: tuple[LatencyMetric, ...] = get_args(LatencyMetric)
 
 
@@ -29,6 +32,7 @@ class Plan:
         seed: Seeds the inputs and the arrivals.
         shared: The effective keys that have been measured, each with the key of its config:
             a config that turns out to be one of these is not measured again.
+        again: Whether the config was measured before, so that its compiled model may be kept and taken from a cache.
     """
 
     duration_s: float = 0.8
@@ -38,6 +42,7 @@ class Plan:
     timeout_s: float = 60.0
     seed: int = 0
     shared: Mapping[str, str] = field(default_factory=dict)
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,7 @@ class Block:
         cost_s: What the visit took in all.
         energy_j: The energy that the processor packages used meanwhile, everything else on them included; None where
             their counters cannot be read.
+        frequency_mhz: The processor's mean frequency at the end of it; None where the host does not tell.
         caveats: The doubts about it.
         timeline: When the first few hundred requests, warm-up included, began and ended: pairs in ms from the first
             start, packed as the samples are; empty where nobody noted it.
@@ -109,9 +115,15 @@ class Block:
     effective_key: str
     cost_s: float = 0.0
     energy_j: float | None = None
+    frequency_mhz: float | None = None
     caveats: tuple[Caveat, ...] = ()
     summary: Summary | None = None
     timeline: bytes = b""
+
+    @property
+    def contended(self) -> bool:
+        """Whether others used so much of the machine that the block tells less about its config."""
+        return self.others_busy > CONTENDED
 
     @property
     def throughput_per_s(self) -> float:
@@ -121,7 +133,7 @@ class Block:
     @property
     def latencies_ms(self) -> NDArray[np.float32]:
         """The latencies in ms, in the order of completion; none where only their summary is held."""
-        return np.frombuffer(zlib.decompress(self.samples) if self.samples else b"", dtype=np.float32)
+        return _unpacked(self.samples)
 
     @property
     def latencies(self) -> Latencies:
@@ -132,6 +144,11 @@ class Block:
     def count(self) -> int:
         """How many latencies were measured."""
         return count_of(self.latencies)
+
+    @property
+    def effective_count(self) -> float:
+        """How many independent latencies tell as much; of a summary, as many as there were."""
+        return _effective_count(self.samples) if self.summary is None else float(self.summary.count)
 
     def latency_ms(self, metric: LatencyMetric) -> float:
         """The ``metric`` of the latencies, in ms.
@@ -148,9 +165,24 @@ class Block:
         return np.frombuffer(data, dtype=np.float32).reshape(-1, 2)
 
     @property
+    def energy_mj_per_inference(self) -> float | None:
+        """Millijoules of the processor packages per inference; None where their counters cannot be read."""
+        return None if self.energy_j is None else 1000 * self.energy_j / self.items
+
+    @property
     def cpu_ms_per_inference(self) -> float:
         """CPU milliseconds per inference."""
         return 1000 * self.cpu_s / self.items
+
+
+@functools.lru_cache(maxsize=4096)
+def _unpacked(samples: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(zlib.decompress(samples) if samples else b"", dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=4096)
+def _effective_count(samples: bytes) -> float:
+    return stats.effective_count(_unpacked(samples))
 
 
 def pack(times_ms: NDArray[np.floating]) -> bytes:

@@ -25,7 +25,8 @@ from ovtune.document import (
 )
 from ovtune.duel import Ratio
 from ovtune.estimate import Unavailable
-from ovtune.result import Interval, Measured, Result, measured
+from ovtune.figures import Interval, Measured
+from ovtune.result import Result, measured
 
 
 def document_of(result: Result) -> Document:
@@ -58,6 +59,9 @@ def document_of(result: Result) -> Document:
             kind=result.verdict.kind,
             throughput_ratio=_ratio(result.verdict.throughput_ratio),
             latency_ratio=_ratio(result.verdict.latency_ratio),
+            cost_ratio=_ratio(result.verdict.cost_ratio),
+            metric=result.verdict.metric,
+            work=result.verdict.work,
             rival=documents.part_of(result.verdict.rival) if result.verdict.rival is not None else None,
             text=result.verdict.text,
         ),
@@ -73,6 +77,7 @@ def document_of(result: Result) -> Document:
             memory_bytes=environment.memory_bytes,
             system=environment.system,
             cpu_set=environment.cpu_set,
+            energy=environment.energy,
         ),
         study=StudyPart(name=study.name, trial=result.trial, created=study.created),
     )
@@ -102,6 +107,7 @@ def _measured(figures: Measured) -> MeasuredPart:
         first_inference_ms=figures.first_inference_ms,
         memory_bytes=figures.memory_bytes,
         cpu_ms_per_inference=figures.cpu_ms_per_inference,
+        energy_mj_per_inference=figures.energy_mj_per_inference,
     )
 
 

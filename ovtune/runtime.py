@@ -32,6 +32,7 @@ _PLACES = re.compile(
     r"(Error: )?Exception from \S+:\d+:|Check '[^\n]*' failed at \S+:\d+:|FrontEnd API failed with [^\n]*"
 )
 _REASON_LENGTH = 300
+_STARTS_UP_ELSEWHERE = ("AUTO", "MULTI")
 STARTUP_S = 30.0
 """How long AUTO is given to leave the device that it starts up on."""
 _STARTUP_POLL_S = 0.02
@@ -70,8 +71,11 @@ class Runtime:
         with _translated(ModelError, f"model {path} cannot be read", "give a model that OpenVINO reads"):
             return self._core.read_model(path)
 
-    def compile(self, network: ov.Model, config: Config) -> "Compiled":
+    def compile(self, network: ov.Model, config: Config, *, cache: str | None = None) -> "Compiled":
         """``network``, already of the config's batch and shapes, compiled as ``config`` says.
+
+        With a ``cache`` folder, what was compiled alike before is taken from there, or else put there; except for
+        AUTO, which would leave out its start-up device and be another config.
 
         Raises:
             DeviceError: the runtime refuses.
@@ -81,6 +85,8 @@ class Runtime:
         if not settings:
             what, todo = f"{config.device} does not take the model", "choose another device"
         with _translated(DeviceError, what, todo):
+            if cache is not None and not config.device.startswith(_STARTS_UP_ELSEWHERE):
+                self._core.set_property({"CACHE_DIR": cache})
             compiled = self._core.compile_model(network, config.device, settings)
         return Compiled(compiled, config)
 
@@ -154,6 +160,11 @@ class Compiled:
     def execution_devices(self) -> list[str]:
         """The devices that serve at this moment; in parentheses the one that AUTO starts up on."""
         return [str(name) for name in self.model.get_property("EXECUTION_DEVICES")]
+
+    @property
+    def from_cache(self) -> bool:
+        """Whether it was taken from a cache of compiled models."""
+        return bool(self.model.get_property("LOADED_FROM_CACHE"))
 
     def effective(self) -> dict[str, object]:
         """Every setting that can be read back, as plain JSON values."""

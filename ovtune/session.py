@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,7 @@ from ovtune.tuning import Budget, Tuning
 from ovtune.workload import ClosedLoop, describe, parse
 
 DEFAULT_MODEL = "demo:mobilenet"
+_DATABASE = "ovtune.db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +46,29 @@ class Place:
     url: str | None = None
 
     @contextmanager
-    def open(self) -> Iterator[Store]:
+    def open(self, *, make: bool = False) -> Iterator[Store]:
         """The store, closed at the end.
 
+        Args:
+            make: Make the folder and the database where they are missing.
+
         Raises:
-            StorageError: the folder or the database cannot be used.
+            StorageError: the folder or the database cannot be used, or is not there.
         """
         url = self.url or os.environ.get("OVTUNE_STORAGE")
         if url is None:
+            if not make and not (self.folder / _DATABASE).is_file():
+                raise StorageError(
+                    f"there are no studies in {self.folder} (no {_DATABASE}): name their folder with --studies, "
+                    "or make one with ovtune search"
+                )
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StorageError(
                     f"studies folder {self.folder} cannot be made ({error.strerror}): choose another with --studies"
                 ) from error
-            url = file_url(self.folder / "ovtune.db")
+            url = file_url(self.folder / _DATABASE)
         store = Store(url)
         try:
             yield store
@@ -130,7 +140,7 @@ def run(
         return _replay(search, recording_file.read(search.replay), place, Watch(emit=emit, stopping=stopping))
     wish = search.wish
     name = check_name(name_for(name_of(_path(wish))) if search.study is None else search.study)
-    with exclusive(wait=search.wait, stopping=stopping) as lock, place.open() as store, ExitStack() as holding:
+    with exclusive(wait=search.wait, stopping=stopping) as lock, place.open(make=True) as store, ExitStack() as holding:
         known = store.load(name).setup if name in store.names() else None
         holding.enter_context(kept_on(wish.cpu_set or (known.environment.cpu_set if known is not None else None)))
         if known is not None:
@@ -141,12 +151,15 @@ def run(
             setup = preparation.make(wish, _path(wish), wish.workload or ClosedLoop())
             goal = _weighed(search.goal, setup)
             store.create(name, setup, goal)
+        compiled = place.folder / name / "compiled"
+        holding.callback(shutil.rmtree, compiled, ignore_errors=True)
         evaluator = TrialProcess(
             files=preparation.files(setup, place.folder / name / "model"),
             plugins=setup.plugins,
             workload=setup.workload,
             keep_open=(lock,),
             beside=setup.beside,
+            cache=str(compiled.resolve()),
         )
         watch = Watch(emit=emit, stopping=stopping)
         study = Tuning(store, name, evaluator, goal=goal, budget=search.budget, watch=watch).run()
@@ -290,7 +303,7 @@ def _replay(search: Search, recording: Recording, place: Place, watch: Watch) ->
     _check_replayed(search, setup, recording)
     name = check_name(search.study or name_for(f"{setup.model.name}-replay"))
     evaluator = Replay(recording)
-    with place.open() as store:
+    with place.open(make=True) as store:
         if name not in store.names():
             store.create(name, setup, _weighed(search.goal, setup))
         known = store.load(name)

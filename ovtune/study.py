@@ -16,7 +16,9 @@ from ovtune.model import Model
 from ovtune.space import Space
 from ovtune.workload import Workload
 
-Phase = Literal["search", "elimination", "duel"]
+Phase = Literal["search", "reference", "elimination", "duel"]
+CHOOSING: tuple[Phase, ...] = ("search", "reference", "elimination")
+"""The phases whose blocks choose who meets in the duel, which itself takes no part in that."""
 CONFIRMED_SUFFIX = ".confirmed"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _TAKEN = frozenset({"recordings", "benchmarks"})
@@ -58,6 +60,12 @@ class Setup:
     recording: str = ""
     beside: str | None = None
 
+    @property
+    def reference(self) -> Config | None:
+        """What is visited again and again to show the host's course: no settings on the first device."""
+        plain = [b.config for b in self.baselines if "no settings" in b.name]
+        return next(iter((*plain, *(b.config for b in self.baselines))), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
@@ -75,7 +83,7 @@ class Visit:
 
     Attributes:
         number: Its place in the study, from 0, in the order of time.
-        phase: What it was for.
+        phase: What it was for: ``reference`` is a visit in the search that only shows the host's course.
         trial: The trial that it belongs to, in the search.
         confirmation: The confirmation that it belongs to, counted from 1; 0 in the search.
         round: The round of the elimination, or the pair of the duel, from 0.
@@ -146,12 +154,15 @@ def name_for(model_name: str) -> str:
 
 
 def blocks_by_config(visits: tuple[Visit, ...], *phases: Phase) -> dict[str, list[Block]]:
-    """The blocks of the given phases by the key of the config that was measured, in the order of time."""
+    """The blocks of the given phases by the key of the config that was measured, in the order of time.
+
+    Those that other work on the host held up are left out where the config has others.
+    """
     blocks: defaultdict[str, list[Block]] = defaultdict(list)
     for visit in visits:
         if visit.phase in phases and isinstance(visit.outcome, Block):
             blocks[visit.config.key].append(visit.outcome)
-    return dict(blocks)
+    return {key: [b for b in found if not b.contended] or found for key, found in blocks.items()}
 
 
 def reason_of(outcome: Outcome) -> str:

@@ -11,12 +11,15 @@ from rich.text import Text
 
 from ovtune import goal as goals
 from ovtune.config import Config
+from ovtune.energy import Access, access
 from ovtune.estimate import Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
+from ovtune.field import survey_field
+from ovtune.figures import Interval, Measured
 from ovtune.goal import Goal
 from ovtune.ledger import Event, VisitEnded, VisitStarted
 from ovtune.measurement import Block, LatencyMetric
-from ovtune.result import Interval, Measured, Result, survey_field
+from ovtune.result import Result
 from ovtune.space import Advice
 from ovtune.store import Summary
 from ovtune.study import Study
@@ -24,7 +27,6 @@ from ovtune.survey import Sight
 from ovtune.tuning import Budget
 from ovtune.unit import show_duration
 
-_PHASES = {"search": "trial", "elimination": "elimination", "duel": "duel block"}
 _VERDICT_STYLES: Mapping[str, str] = {
     "better": "bold green",
     "trade": "bold green",
@@ -32,6 +34,11 @@ _VERDICT_STYLES: Mapping[str, str] = {
     "undecided": "bold yellow",
     "infeasible": "bold red",
     "unconfirmed": "bold yellow",
+}
+_ENERGY: Mapping[Access, str] = {
+    "readable": "energy per inference: told from the processor's counters",
+    "root only": "energy per inference: run as root to read the processor's counters",
+    "none": "energy per inference: this host has no counters for it",
 }
 
 
@@ -57,9 +64,9 @@ class Progress:
         """Takes an event in; returns the line that tells it where there is no live view."""
         match event:
             case VisitStarted():
-                if self._current is None or self._current.phase != event.phase:
+                if self._current is None or _stage(self._current) != _stage(event):
                     self._phase_began, self._phase_done = time.monotonic(), 0
-                if event.phase != "search" and self._confirmation_began is None:
+                if event.phase in {"elimination", "duel"} and self._confirmation_began is None:
                     self._confirmation_began = time.monotonic()
                 self._current = event
                 return None
@@ -67,8 +74,7 @@ class Progress:
                 self._study = study
                 self._phase_done += 1
                 self._standing = _standing(study, self._goal)
-                label = f"{_PHASES[started.phase]} {started.number}/{started.total}"
-                return f"{label}: {started.config.words}: {outcome_words(event.outcome)}"
+                return f"{_label(started)}: {started.config.words}: {outcome_words(event.outcome)}"
 
     def left_s(self) -> float:
         """The time left: what the trials that are left take at the present pace, and the confirmation."""
@@ -84,7 +90,7 @@ class Progress:
         current = self._current
         line = Table.grid(padding=(0, 2))
         line.add_row(
-            Text(f"{_PHASES[current.phase]} {current.number}/{current.total}", style="bold"),
+            Text(_label(current), style="bold"),
             ProgressBar(total=current.total, completed=current.number - 1, width=30),
             Text(f"about {show_duration(self.left_s())} left"),
         )
@@ -99,6 +105,24 @@ class Progress:
             return 0.0
         pace = (time.monotonic() - self._phase_began) / max(self._phase_done, 1)
         return (self._current.total - self._current.number + 1) * pace
+
+
+def _stage(started: VisitStarted) -> str:
+    return "search" if started.phase == "reference" else started.phase
+
+
+def _label(started: VisitStarted) -> str:
+    """What is being done: a trial by its number, which counts from 0 as everywhere, and how many have been begun."""
+    place = f"{started.number}/{started.total}"
+    match started.phase:
+        case "search":
+            return f"trial {started.number - 1} ({place})"
+        case "reference":
+            return f"reference ({place})"
+        case "elimination":
+            return f"elimination {place}"
+        case "duel":
+            return f"duel block {place}"
 
 
 def outcome_words(outcome: Outcome) -> str:
@@ -164,6 +188,8 @@ def devices(seen: Sight, advice: Sequence[Advice], refused: Mapping[str, str]) -
         own.add_column(column, overflow="fold")
     for device in seen.devices:
         own.add_row(device.name, Text(device.full_name), device.precision, ", ".join(device.capabilities))
+    own.caption = _ENERGY[access()]
+    own.caption_justify = "left"
     if seen.model is None:
         return [own]
     title = Text(f"OpenVINO's own answers for {seen.model.path}")
@@ -208,6 +234,8 @@ def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]
             case Unavailable():
                 shown = f"unavailable: {told.text}"
         rows.append((f"  {name}", shown))
+    if measured.energy_mj_per_inference is not None:
+        rows.append(("  energy", f"{rate(measured.energy_mj_per_inference)} mJ per inference"))
     return rows
 
 

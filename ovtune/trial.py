@@ -20,13 +20,13 @@ from ovtune.engine import engine_for
 from ovtune.environment import cpu_quota
 from ovtune.errors import DeviceError, MeasurementError, ModelError
 from ovtune.evaluator import Infeasible, Outcome, SameAs
+from ovtune.heat import Thermometer
 from ovtune.measurement import Block, Plan
 from ovtune.runtime import STARTUP_S, Compiled, Runtime, reason, reshaped
 from ovtune.timeline import Recorder
 from ovtune.workload import ClosedLoop, OpenLoop, Workload
 
 _BUSY_ENOUGH = 0.95
-_CONTENDED = 0.10
 _LATE_SHARE = 0.05
 _UNTIL_EXIT: list[object] = []
 """What is never taken apart: with automatic batching that can take a whole batch timeout, or hang for good."""
@@ -43,6 +43,7 @@ class Order:
         config: The config to visit.
         plan: How.
         beside: The process group that runs in the background on purpose, or None.
+        cache: The folder of compiled models, or None.
     """
 
     files: Mapping[str, str]
@@ -51,6 +52,7 @@ class Order:
     config: Config
     plan: Plan
     beside: int | None = None
+    cache: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def visit(order: Order) -> Outcome:
             runtime.read(order.files[config.precision]), batch_size=config.batch_size, shapes=config.shapes
         )
         began = time.perf_counter()
-        compiled = runtime.compile(network, config)
+        compiled = runtime.compile(network, config, cache=order.cache)
         compile_ms = 1000 * (time.perf_counter() - began)
     except (ModelError, DeviceError) as error:
         return Infeasible(reason=str(error))
@@ -121,7 +123,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
     if not steady:
         doubts.append(Caveat(kind="not_steady", parameters={"warmup_s": warmup_s}))
     served_at_first = compiled.execution_devices
-    started_at, load, meter = time.time(), _Load(order.beside), Meter()
+    started_at, load, meter, heat = time.time(), _Load(order.beside), Meter(), Thermometer()
     match order.workload:
         case ClosedLoop():
             run = closed.measure(plan)
@@ -134,15 +136,17 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
             run = open_loop(engine, clock, arrivals, batch=config.batch_size, patience_s=plan.longest_s)
             items = len(run.latencies_ms)
             doubts += _doubts_of_open_loop(config, schedule, run)
-    energy_j = meter.joules()
+    energy_j, frequency_mhz, throttled = meter.joules(), heat.frequency_mhz(), heat.throttled()
     cpu_s, others_busy = load.since()
     effective = compiled.effective()
     served_at_last = compiled.execution_devices
     if served_at_last != served_at_first:
         names = {"first": ", ".join(served_at_first), "last": ", ".join(served_at_last)}
         doubts.append(Caveat(kind="switched_device", parameters=names))
-    if others_busy > _CONTENDED:
+    if others_busy > measurement.CONTENDED:
         doubts.append(Caveat(kind="contention", parameters={"others": others_busy}))
+    if throttled:
+        doubts.append(Caveat(kind="throttled", parameters={"events": throttled}))
     if run.requests < plan.least_requests:
         doubts.append(Caveat(kind="few_samples", parameters={"samples": run.requests}))
     doubts += _doubts_of_settings(config, effective, compiled.optimal_nireq)
@@ -153,7 +157,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         samples=measurement.pack(run.latencies_ms),
         cpu_s=max(0.0, cpu_s - clock.watched_ns / 1e9),
         compile_ms=opening.compile_ms,
-        compile_cached=bool(effective.get("LOADED_FROM_CACHE", False)),
+        compile_cached=compiled.from_cache,
         first_inference_ms=opening.first_inference_ms,
         memory_bytes=max(0, _resident_bytes() - opening.idle_bytes),
         occupancy=occupancy,
@@ -161,6 +165,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         effective=effective,
         effective_key=compiled.effective_key(effective),
         energy_j=energy_j,
+        frequency_mhz=frequency_mhz,
         caveats=tuple(doubts),
         timeline=measurement.pack(engine.times_ms()),
     )

@@ -27,6 +27,7 @@ class TrialProcess:
         workload: The load.
         keep_open: File descriptors that each child inherits, such as the host's lock.
         beside: A command that runs in the background of every visit, or None.
+        cache: The folder where the compiled models of configs that are measured again are kept, or None.
     """
 
     files: Mapping[str, str]
@@ -34,6 +35,7 @@ class TrialProcess:
     workload: Workload
     keep_open: Sequence[int] = ()
     beside: str | None = None
+    cache: str | None = None
 
     def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
         """One visit; a child that dies, hangs, or fails behind its compilation is a :class:`Failed` that says how."""
@@ -46,6 +48,7 @@ class TrialProcess:
                 config=config,
                 plan=plan,
                 beside=beside.process.pid if beside is not None else None,
+                cache=self.cache if plan.again else None,
             )
             answer = child.call("visit", codec.dump(order, Order), timeout_s=plan.timeout_s, keep_open=self.keep_open)
             died = beside.obituary if beside is not None else None

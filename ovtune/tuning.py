@@ -14,14 +14,18 @@ from ovtune.confirmation import Confirmation
 from ovtune.errors import MeasurementError
 from ovtune.estimate import Estimate, Quantity
 from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome, SameAs
+from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted, Watch
 from ovtune.measurement import Block, LatencyMetric, Plan
 from ovtune.proposal import History, Reading, propose
-from ovtune.result import survey_field, why_nothing
+from ovtune.result import why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
 from ovtune.study import Study, blocks_by_config
+
+REFER_EVERY = 8
+"""After how many trials the reference config is visited again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,7 @@ class Tuning:
                 return "interrupted"
             if budget.timeout_s is not None and watch.clock() - began >= budget.timeout_s:
                 return f"the time limit of {budget.timeout_s:.4g} s was reached"
+            self._refer(count)
             config = self._next()
             if config is None:
                 return f"all {len(self._ledger.study.setup.space.configs)} configs of the space were tried"
@@ -108,7 +113,7 @@ class Tuning:
 
     def _take_up(self, trial: FrozenTrial) -> None:
         """Goes on with a trial that was begun: its block may have been committed, or not yet been measured."""
-        done = next((v for v in self._ledger.study.visits if v.trial == trial.number), None)
+        done = next((v for v in reversed(self._ledger.study.visits) if v.trial == trial.number), None)
         key = trial.user_attrs.get(CONFIG_ATTRIBUTE)
         config = self._next() if key is None else codec.load(key, Config)
         if done is not None:
@@ -124,6 +129,15 @@ class Tuning:
         started = VisitStarted(phase="search", number=number + 1, total=total, config=config)
         plan = replace(self._budget.plan, shared=self._shared())
         self._tell(number, self._ledger.visit(started, plan=plan, trial=number))
+
+    def _refer(self, count: int) -> None:
+        """Visits the reference config where the last visit to it lies some trials back."""
+        study = self._ledger.study
+        config = study.setup.reference
+        if config is None or not due(study, config):
+            return
+        started = VisitStarted(phase="reference", number=count, total=max(self._budget.trials, count), config=config)
+        self._ledger.visit(started, plan=self._budget.plan)
 
     def _tell(self, number: int, outcome: Outcome) -> None:
         """Tells Optuna what came of a trial: infeasible as PRUNED, our own faults as FAIL."""
@@ -167,6 +181,16 @@ class Tuning:
             if isinstance(latency, Quantity):
                 found.append((e.config, (first, latency.value)))
         self._store.confirm(self._ledger.study.name, found, latency=field_.metric)
+
+
+def due(study: Study, reference: Config) -> bool:
+    """Whether the last visit to the reference config lies :data:`REFER_EVERY` trials back; it began as a trial."""
+    since = 0
+    for visit in reversed(study.visits):
+        if visit.config.key == reference.key:
+            return since >= REFER_EVERY and isinstance(visit.outcome, Block)
+        since += visit.phase == "search"
+    return False
 
 
 def history_of(study: Study, goal: Goal) -> History:

@@ -143,9 +143,11 @@ def test_interrupt_kills(tmp_path: Path) -> None:
         caller.wait()
 
 
+# A test run in the background of a shell script ignores Ctrl-C, and what it starts would inherit that.
 CALLER = """
-import sys
+import signal, sys
 from ovtune import child
+signal.signal(signal.SIGINT, signal.default_int_handler)
 child.call(sys.argv[1], sys.argv[2], timeout_s=50, module="tests.child_tasks")
 """
 

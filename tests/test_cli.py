@@ -18,6 +18,7 @@ from ovtune.errors import MeasurementError
 from ovtune.evaluator import Failed, Outcome
 from ovtune.host import exclusive
 from ovtune.measurement import Plan
+from ovtune.session import Place
 from tests import fake
 from tests.fake import FakeEvaluator
 from tests.fake_runtime import FakeRuntime
@@ -124,7 +125,7 @@ class TestSearch:
         assert "studies/mlp/best.json" in told.out
         assert "studies/mlp/report.html" in told.out
         lines = told.err.splitlines()
-        assert [line.split(":")[0] for line in lines[:5]] == [f"trial {i}/5" for i in range(1, 6)]
+        assert [line.split(":")[0] for line in lines[:5]] == [f"trial {i - 1} ({i}/5)" for i in range(1, 6)]
         assert any(line.startswith("elimination ") for line in lines)
         assert any(line.startswith("duel block ") for line in lines)
         assert "trial" not in told.out
@@ -382,7 +383,7 @@ class TestBadInput:
             (("best", "nosuch"), "study nosuch does not exist"),
             (("apply", "nosuch.json"), "nosuch.json cannot be read"),
             (("apply", "."), "cannot be read"),
-            (("studies", "--studies", "file"), "file cannot be made"),
+            (("studies", "--studies", "file"), "no studies in file"),
             (("studies", "--storage", "sqlite:///file"), "not a database"),
             (("studies", "--storage", "nonsense"), "nonsense"),
             (("search", "demo:mlp", "--studies", "file/x"), "file/x cannot be made"),
@@ -394,6 +395,8 @@ class TestBadInput:
         """What this host cannot do is refused by one line that says what and which, and no file is harmed."""
         Path("file").write_text("this is no database, but somebody's text, and it is long enough to be looked at" * 20)
         before = Path("file").read_bytes()
+        with Place().open(make=True):
+            pass
         told = ovtune(*arguments)
         assert told.status == 1
         one_line(told, said)
@@ -418,8 +421,20 @@ class TestBadInput:
         one_line(told, "Extra inputs")
         assert "\x1b" not in told.err
 
+    @pytest.mark.parametrize("command", [("studies",), ("best", "mlp"), ("report", "mlp")])
+    def test_a_folder_without_studies_stays_as_it_was(
+        self, ovtune: Callable[..., Ran], command: tuple[str, ...]
+    ) -> None:
+        """A mistyped folder is said to hold no studies, and nothing is made in it."""
+        told = ovtune(*command, "--studies", "mistyped")
+        assert told.status == 1
+        one_line(told, "there are no studies in mistyped")
+        assert not Path("mistyped").exists()
+
     def test_debug_adds_the_traceback(self, ovtune: Callable[..., Ran]) -> None:
         """With --debug the same error comes with where it was raised; the status stays."""
+        with Place().open(make=True):
+            pass
         told = ovtune("--debug", "best", "nosuch")
         assert told.status == 1
         assert "Traceback" in told.err

@@ -40,7 +40,7 @@ def test_search_in_a_recording(recorded: Path, tmp_path: Path) -> None:
     done = ovtune(tmp_path, "search", "--replay", str(recorded), "--trials", "6", "--latency", "p50", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["study"]["name"] == "mobilenet-replay"
-    assert "trial 6/6" in done.stderr
+    assert "trial 5 (6/6)" in done.stderr
     assert (tmp_path / "studies/mobilenet-replay/report.html").exists()
 
 

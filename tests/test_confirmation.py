@@ -7,9 +7,10 @@ import pytest
 
 from ovtune.config import Config
 from ovtune.evaluator import Failed
+from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import VisitStarted
-from ovtune.result import conclude, survey_field
+from ovtune.result import conclude
 from ovtune.space import Space
 from ovtune.study import Sides
 from ovtune.tuning import history_of

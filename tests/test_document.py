@@ -111,9 +111,14 @@ def parent_is_map(path: tuple[str | int, ...]) -> bool:
         ("load", "interval_s"),
         ("verdict", "rival"),
     }
+    optional |= {("verdict", name) for name in ("cost_ratio", "metric", "work")}
     optional |= {("load", name) for name in ("rate_per_s", "cameras", "frames_per_s")}
     maps = {"properties", "latency_ms", "effective", "devices", "shapes"}
-    return path in optional or path[-1] == "outputs" or (len(path) > 1 and path[-2] in maps)
+    return (
+        path in optional
+        or path[-1] in {"outputs", "energy_mj_per_inference", "energy"}
+        or (len(path) > 1 and path[-2] in maps)
+    )
 
 
 @pytest.mark.parametrize("path", [p for p in FIELDS if "latency_ms" not in p[:-1]], ids=str)

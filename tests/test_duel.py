@@ -1,5 +1,5 @@
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -25,6 +25,7 @@ class _Quick:
     throughput_per_s: float
     latencies: NDArray[np.float64]
     cpu_ms_per_inference: float = 10.0
+    energy_mj_per_inference: float | None = None
 
     def latency_ms(self, metric: LatencyMetric) -> float:
         return latency_of(self.latencies, metric)
@@ -124,6 +125,22 @@ def test_standing(prefer: Prefer, throughput: float, latency: float, cpu: float,
     assert found.throughput.low <= found.throughput.value <= found.throughput.high
     assert found.pairs == 20
     assert found.more_pairs is None
+
+
+def test_efficiency_is_energy_where_it_can_be_read() -> None:
+    """Of blocks that all tell their energy, that is what an inference costs; else it is their CPU time."""
+    pairs = _pairs(np.zeros((20, 2)), np.zeros((20, 2)), cpu=1.2)
+
+    def with_energy(found: Block, energy_mj: float) -> Block:
+        return cast("Block", replace(cast("_Quick", found), energy_mj_per_inference=energy_mj))
+
+    told = [(with_energy(a, 8), with_energy(b, 10)) for a, b in pairs]
+    by_energy = _judge(told, "efficiency")
+    assert (by_energy.work, by_energy.standing) == ("energy", "better")
+    assert by_energy.cost.value == pytest.approx(0.8)
+    by_time = _judge([*told[:-1], pairs[-1]], "efficiency")
+    assert (by_time.work, by_time.standing) == ("CPU time", "worse")
+    assert by_time.cost.value == pytest.approx(1.2)
 
 
 def _around(centre: float, reach: float, pairs: int = 20) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ovtune.energy import Meter
+from ovtune.energy import Meter, access
 
 
 def _domain(root: Path, name: str, label: str, energy_uj: int | str, span_uj: int | None = 1_000_000) -> Path:
@@ -61,5 +61,13 @@ def test_a_counter_that_goes_away(tmp_path: Path) -> None:
 
 def test_no_counters(tmp_path: Path) -> None:
     """A host without counters has no energy to tell."""
+    assert access(tmp_path) == "none"
     assert Meter(tmp_path).joules() is None
     assert Meter(tmp_path / "nothing").joules() is None
+
+
+@pytest.mark.parametrize(("counter", "expected"), [(5, "readable"), ("", "root only")])
+def test_access(tmp_path: Path, counter: int | str, expected: str) -> None:
+    """Counters that are there and cannot be read are for root."""
+    _domain(tmp_path, "intel-rapl:0", "package-0", counter)
+    assert access(tmp_path) == expected

@@ -9,11 +9,11 @@ from ovtune import stats
 from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.estimate import Quantity, Spread, Unavailable, estimate, spread_of
-from ovtune.measurement import Block, LatencyMetric
+from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
 from tests.value import block, summed
 
 CONFIG = Config(device="CPU", nireq=2)
-SPREAD = Spread(throughput=0.04, latency=0.06)
+SPREAD = Spread()
 LATE = Caveat(kind="not_sustained", parameters={"rate_per_s": 33, "backlog_ms": 50})
 
 
@@ -39,7 +39,8 @@ def test_throughput_is_a_robust_location_on_a_logarithm() -> None:
 
 def test_percentiles_are_those_of_the_pooled_samples() -> None:
     """A percentile is read from all blocks' samples together, not averaged over the blocks."""
-    blocks = [block(np.arange(0, 100)), block(np.arange(100, 200))]
+    shuffled = np.random.default_rng(0).permutation(100)
+    blocks = [block(shuffled), block(100 + shuffled)]
     found = estimate(CONFIG, blocks, SPREAD)
     assert found.samples == 200
     assert _quantity(found.latency_ms["p50"]).value == pytest.approx(99.5)
@@ -86,7 +87,7 @@ def test_the_error_has_a_part_between_blocks(count: int, throughput: float, late
     """However many samples a block holds, the error keeps the spread between blocks, by the root of their number."""
     samples = 10 + np.sin(np.arange(400))
     blocks = [block(samples) for _ in range(count)]
-    found = estimate(CONFIG, blocks, Spread(throughput=throughput, latency=latency))
+    found = estimate(CONFIG, blocks, Spread(throughput=throughput, latency=dict.fromkeys(LATENCY_METRICS, latency)))
     within = stats.batch_means_error(samples) / float(np.mean(samples))
     for quantity, between in ((found.throughput_per_s, throughput), (_quantity(found.latency_ms["p50"]), latency)):
         assert quantity.error >= between / math.sqrt(count)
@@ -137,7 +138,7 @@ def test_spread_is_learned_without_bias(size: int, noise: float) -> None:
     """From many repeats the spread is the true one, also where each config was visited only two or three times."""
     found = spread_of(_repeats(np.random.default_rng(size), groups=2400 // size, size=size, noise=noise))
     assert found.throughput == pytest.approx(noise, rel=0.12)
-    assert found.latency == pytest.approx(noise, rel=0.12)
+    assert found.latency["p50"] == pytest.approx(noise, rel=0.12)
 
 
 def test_spread_leans_on_the_prior_while_repeats_are_few() -> None:
@@ -177,10 +178,32 @@ def test_summaries_leave_the_part_between_blocks() -> None:
     """Without samples there is no error within a block to add: the spread of the repeats holds both."""
     found = estimate(CONFIG, [summed(60, p50=5, mean=5)] * 4, SPREAD)
     assert found.throughput_per_s.error == pytest.approx(SPREAD.throughput / 2)
-    assert _quantity(found.latency_ms["p50"]).error == pytest.approx(SPREAD.latency / 2)
+    assert _quantity(found.latency_ms["p50"]).error == pytest.approx(SPREAD.latency["p50"] / 2)
 
 
 def test_spread_is_learned_from_summaries_too() -> None:
     """Repeats that only summaries tell of show how far blocks lie apart."""
     wild = spread_of([[summed(10, p50=5), summed(10, p50=9)]] * 9)
-    assert wild.latency > 2 * Spread().latency
+    assert wild.latency["p50"] > 2 * Spread().latency["p50"]
+
+
+def test_a_tail_counts_independent_samples() -> None:
+    """Samples that follow their neighbours tell less: the same ones in a slow drift do not suffice for a tail."""
+    values = np.random.default_rng(3).normal(10, 1, 200)
+    shuffled, drifting = (estimate(CONFIG, [block(v)], SPREAD).latency_ms["p95"] for v in (values, np.sort(values)))
+    assert _quantity(shuffled).value == pytest.approx(np.quantile(values, 0.95))
+    assert isinstance(drifting, Unavailable)
+    assert drifting.samples < 10
+
+
+def test_a_tail_spreads_more_between_blocks() -> None:
+    """Each metric has the spread that its own repeats show; before there are any, a tail's is wider."""
+    assert SPREAD.latency["p99"] > SPREAD.latency["p95"] > SPREAD.latency["p50"]
+    generator = np.random.default_rng(4)
+    groups = [
+        [block(10 + np.concatenate([np.zeros(90), np.full(10, generator.uniform(1, 20))])) for _ in range(4)]
+        for _ in range(20)
+    ]
+    found = spread_of(groups)
+    assert found.latency["p50"] < 0.04
+    assert found.latency["p95"] > 0.2

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovtune.errors import UsageError
-from ovtune.estimate import Estimate, Quantity
+from ovtune.estimate import Estimate, Quantity, comparable
 from ovtune.goal import Goal, Prefer, breaches, common_metric, front, merit, ranked
 from tests.value import told
 
@@ -138,3 +139,13 @@ def test_the_margin_is_a_share(margin: float) -> None:
     """A margin of nothing, of all or of more is refused."""
     with pytest.raises(UsageError, match="margin"):
         Goal(margin=margin)
+
+
+def test_efficiency_is_energy_where_all_tell_it() -> None:
+    """The least energy is the most efficient; one estimate that does not tell its energy makes all count CPU time."""
+    thrifty = replace(told(nireq=1, cpu_ms=20), energy_mj_per_inference=5.0)
+    hungry = replace(told(nireq=2, cpu_ms=10), energy_mj_per_inference=9.0)
+    goal = Goal(prefer="efficiency")
+    assert ranked([hungry, thrifty], goal, "p50")[0] is thrifty
+    mixed = {"a": thrifty, "b": hungry, "c": told(nireq=3, cpu_ms=15)}
+    assert ranked(comparable(mixed).values(), goal, "p50")[0].config.nireq == 2

@@ -2,7 +2,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from ovtune import duel
@@ -11,9 +10,11 @@ from ovtune.config import Config
 from ovtune.errors import MeasurementError
 from ovtune.estimate import Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
+from ovtune.field import contested, last_duel, survey_field
+from ovtune.figures import Interval
 from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan
-from ovtune.result import Interval, Result, _next_block, conclude, contested, last_duel, measured, survey_field
+from ovtune.result import Result, conclude, measured
 from ovtune.study import Baseline, Phase, Sides, Study, Visit
 from tests import fake
 from tests.value import block, told
@@ -226,16 +227,6 @@ def test_intervals_hold_their_values() -> None:
     assert isinstance(figures.latency_ms["p99.9"], Unavailable)
 
 
-@pytest.mark.parametrize("count", [1, 3, 10, 30])
-def test_the_next_block_falls_into_its_interval(count: int) -> None:
-    """Of fresh blocks on a host as noisy as usual about one in twenty falls outside of what was promised, or fewer."""
-    generator = np.random.default_rng(count)
-    blocks = -np.abs(generator.normal(0, 0.05, (1500, count + 1)))
-    promised = [_next_block(row[:-1], 0.04) for row in blocks]
-    inside = [low <= math.exp(row[-1]) <= high for (low, high), row in zip(promised, blocks, strict=True)]
-    assert 0.93 <= np.mean(inside) < 1
-
-
 def test_a_limit_is_held_against_the_published_figures() -> None:
     """Whether the recommendation meets the limits is read from its duel, in the asked percentile."""
     goal = Goal(prefer="throughput", max_latency_ms=16)
@@ -403,3 +394,49 @@ def test_a_whole_study() -> None:
         v.config.key for v in study.visits if v.phase == "search" and isinstance(v.outcome, Block)
     }
     assert all(e.config.key in result.estimates for e in result.front)
+
+
+def test_compilation_is_told_as_it_was_when_nothing_was_cached() -> None:
+    """The compile time of a confirmed config is that of its first visit, whatever its later ones took from a cache."""
+    study = _fought(_truth(130))
+    cold = {b.config.key for b in study.setup.baselines}
+    visits = []
+    for visit in study.visits:
+        first = visit.config.key not in cold
+        cold.add(visit.config.key)
+        found = visit.outcome
+        if isinstance(found, Block):
+            found = replace(found, compile_ms=90.0 if first else 9.0, compile_cached=not first)
+        visits.append(replace(visit, outcome=found))
+    figures = conclude(replace(study, visits=tuple(visits)), QUICK).measured
+    assert (figures.source, figures.compile_ms, figures.compile_cached) == ("duel", 90.0, False)
+
+
+def _unsteady(study: Study, factors: Sequence[float]) -> Study:
+    """The study with the candidate's duel blocks slower or faster by these factors in turn."""
+    fought = last_duel(study)
+    assert fought is not None
+    visits = []
+    for visit in study.visits:
+        found = visit.outcome
+        if visit.phase == "duel" and visit.config == fought.candidate and isinstance(found, Block):
+            found = replace(found, elapsed_s=found.elapsed_s / factors[visit.round % len(factors)])
+        visits.append(replace(visit, outcome=found))
+    return replace(study, visits=tuple(visits))
+
+
+def test_an_unstable_gain_is_judged_by_what_can_be_relied_on() -> None:
+    """A config that is faster in most blocks and far slower in some is not recommended, and the verdict says why."""
+    steady = _fought(_truth(130))
+    assert conclude(steady, QUICK).verdict.kind in {"better", "trade"}
+    result = conclude(_unsteady(steady, (1.6, 0.6, 1.7, 1.6, 0.6)), QUICK)
+    assert result.verdict.kind == "undecided"
+    assert result.recommended == result.baseline.config
+    assert "cannot be relied on" in result.verdict.text
+
+
+def test_an_unstable_config_that_gains_all_the_same_is_marked() -> None:
+    """Where even its slow blocks are faster than the baseline's, it is recommended with a caveat."""
+    result = conclude(_unsteady(_fought(_truth(130)), (1.0, 1.6, 1.1, 1.9)), QUICK)
+    assert result.recommended != result.baseline.config
+    assert "unstable" in {caveat.kind for caveat in result.caveats}

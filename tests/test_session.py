@@ -165,14 +165,14 @@ class TestPlace:
     def test_database_is_in_the_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """By default the folder, made where it is missing, holds the database."""
         monkeypatch.delenv("OVTUNE_STORAGE", raising=False)
-        with Place(folder=tmp_path / "a" / "b").open():
+        with Place(folder=tmp_path / "a" / "b").open(make=True):
             pass
         assert (tmp_path / "a" / "b" / "ovtune.db").exists()
 
     def test_url_and_variable_come_before_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A URL is taken where one is given, then the variable; the folder is then not touched."""
         monkeypatch.setenv("OVTUNE_STORAGE", f"sqlite:///{tmp_path}/variable.db")
-        with Place(folder=tmp_path / "no").open():
+        with Place(folder=tmp_path / "no").open(make=True):
             pass
         with Place(folder=tmp_path / "no", url=f"sqlite:///{tmp_path}/given.db").open():
             pass
@@ -183,7 +183,7 @@ class TestPlace:
         monkeypatch.delenv("OVTUNE_STORAGE", raising=False)
         (tmp_path / "file").write_text("")
         for folder in (tmp_path / "file", tmp_path / "file" / "inside"):
-            with pytest.raises(StorageError, match=r"cannot be made .*--studies"), Place(folder=folder).open():
+            with pytest.raises(StorageError, match=r"cannot be made .*--studies"), Place(folder=folder).open(make=True):
                 pass
 
 

@@ -144,3 +144,33 @@ def test_batch_means_error_of_few_values() -> None:
     expected = float(np.std(np.arange(10), ddof=1)) / math.sqrt(10)
     assert stats.batch_means_error(runs) == pytest.approx(expected)
     assert stats.batch_means_error(np.append(runs, [1e9] * 4)) == pytest.approx(expected)
+
+
+def test_effective_count_of_independent_values() -> None:
+    """Independent values count nearly in full, and never more; equal ones do, too."""
+    generator = np.random.default_rng(5)
+    counts = [stats.effective_count(generator.pareto(1.5, 500)) for _ in range(40)]
+    assert 400 < np.mean(counts) <= 500
+    assert max(counts) <= 500
+    assert stats.effective_count(np.ones(50)) == 50
+    assert [stats.effective_count(np.arange(float(n))) for n in (0, 1, 3)] == [0, 1, 3]
+
+
+@pytest.mark.parametrize("carried", [0.5, 0.8, 0.95])
+def test_effective_count_of_an_autoregression(carried: float) -> None:
+    """Values of which each carries a share of the last one count (1 - share) / (1 + share) of their number."""
+    generator = np.random.default_rng(6)
+    values = np.zeros(40_000)
+    for i in range(1, len(values)):
+        values[i] = carried * values[i - 1] + generator.normal()
+    expected = len(values) * (1 - carried) / (1 + carried)
+    assert stats.effective_count(np.exp(values)) == pytest.approx(expected, rel=0.2)
+
+
+def test_exceeds_is_uniform_where_nothing_differs() -> None:
+    """Of equal samples one in twenty exceeds at 5 %; one that lies clearly above is found."""
+    generator = np.random.default_rng(7)
+    chances = np.array([stats.exceeds(generator.normal(size=10), generator.normal(size=12)) for _ in range(2000)])
+    assert np.mean(chances < 0.05) == pytest.approx(0.05, abs=0.015)
+    assert stats.exceeds(generator.normal(3, 1, 12), generator.normal(0, 1, 12)) < 1e-3
+    assert stats.exceeds(np.ones(9), np.ones(9)) == pytest.approx(0.5, abs=0.05)

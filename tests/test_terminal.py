@@ -66,7 +66,7 @@ class TestProgress:
         progress.update(ended(1))
         progress.update(started(2))
         view = shown(progress)
-        assert "trial 2/50" in view
+        assert "trial 1 (2/50)" in view
         assert "THROUGHPUT hint on CPU, nireq 2" in view
         assert re.search(r"best throughput +\d+/s", view)
         assert re.search(r"best p50 +[\d.]+ ms", view)
@@ -89,7 +89,13 @@ class TestProgress:
         assert progress.left_s() == 0
 
     @pytest.mark.parametrize(
-        ("phase", "label"), [("search", "trial 3/9"), ("elimination", "elimination 3/9"), ("duel", "duel block 3/9")]
+        ("phase", "label"),
+        [
+            ("search", "trial 2 (3/9)"),
+            ("reference", "reference (3/9)"),
+            ("elimination", "elimination 3/9"),
+            ("duel", "duel block 3/9"),
+        ],
     )
     def test_one_line_for_each_visit(self, phase: Phase, label: str) -> None:
         """Elsewhere than on a terminal a visit is one line: which one, which config, what came of it."""
@@ -106,7 +112,7 @@ class TestProgress:
         progress.update(started(1, total=9))
         event = ended(1, Failed(reason="no"), total=9)
         progress.update(replace(event, study=replace(STUDY, visits=())))
-        assert "trial 1/9" in shown(progress)
+        assert "trial 0 (1/9)" in shown(progress)
 
 
 @pytest.mark.parametrize(

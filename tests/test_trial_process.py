@@ -261,3 +261,24 @@ class TestAsk:
         plugins = {"HANGING": bad_plugins["HANGING"]}
         with pytest.raises(MeasurementError, match="no answer within 1 s"):
             ask("survey", codec.dump(Question(path=None, plugins=plugins), Question), timeout_s=1.0)
+
+
+def test_models_are_cached_when_they_come_again(tmp_path: Path) -> None:
+    """The first visit compiles cold and leaves nothing; later ones keep what they compiled, and take it from there."""
+    config, cache = Config(device="CPU", nireq=1), tmp_path / "compiled"
+    evaluator = TrialProcess(files={"FP32": "demo:mlp"}, plugins={}, workload=ClosedLoop(), cache=str(cache))
+    visits = [evaluator.evaluate(config, replace(PLAN, again=again)) for again in (False, True, True)]
+    blocks = [v for v in visits if isinstance(v, Block)]
+    assert [b.compile_cached for b in blocks] == [False, False, True]
+    assert len({b.effective_key for b in blocks}) == 1
+    assert len(list(cache.glob("*.blob"))) == 1
+
+
+def test_auto_is_never_cached(tmp_path: Path) -> None:
+    """AUTO from a cache would leave out the device that it starts up on."""
+    cache = tmp_path / "compiled"
+    evaluator = TrialProcess(files={"FP32": "demo:mlp"}, plugins={}, workload=ClosedLoop(), cache=str(cache))
+    outcome = evaluator.evaluate(Config(device="AUTO:CPU", nireq=1), replace(PLAN, again=True))
+    assert isinstance(outcome, Block)
+    assert not outcome.compile_cached
+    assert not cache.exists()

@@ -1,5 +1,7 @@
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,20 +10,23 @@ import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
+from ovtune.config import Config
 from ovtune.errors import MeasurementError, StorageError
-from ovtune.evaluator import Failed, Infeasible
+from ovtune.evaluator import Failed, Infeasible, Outcome
+from ovtune.field import last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import VisitEnded, VisitStarted
-from ovtune.measurement import Block
-from ovtune.result import conclude, last_duel
+from ovtune.measurement import Block, Plan
+from ovtune.result import conclude
 from ovtune.space import Space
 from ovtune.store import CONFIG_ATTRIBUTE, REASON_ATTRIBUTE
-from ovtune.study import Setup
-from ovtune.tuning import history_of
+from ovtune.study import Setup, Study, blocks_by_config
+from ovtune.tuning import REFER_EVERY, history_of
 from ovtune.workload import ConstantRate
 from tests import bench as benches
 from tests import fake
-from tests.bench import Bench, of, small
+from tests.bench import GOAL, Bench, of, small
+from tests.fake import FakeEvaluator
 
 SHORT = 1.0
 """A time to confirm that is none, for tests that end with the search."""
@@ -274,3 +279,79 @@ def test_database_that_fails_is_an_error_of_ovtune(bench: Bench) -> None:
             bench.search(5)
     assert "\n" not in str(caught.value)
     assert len(bench.load().visits) == 1
+
+
+def test_a_config_that_comes_again_may_come_from_a_cache(bench: Bench) -> None:
+    """The first visit to a config compiles cold, each later one may take the compiled model from a cache."""
+    seen: list[tuple[str, bool]] = []
+    evaluate = bench.evaluator.evaluate
+
+    def noting(config: Config, plan: Plan, /) -> Outcome:
+        seen.append((config.key, plan.again))
+        return evaluate(config, plan)
+
+    bench.evaluator.evaluate = noting  # type: ignore[method-assign]
+    bench.search(8)
+    firsts = dict(reversed(seen))
+    assert not any(firsts.values())
+    assert sum(again for _, again in seen) > 0
+
+
+class Crowded(FakeEvaluator):
+    """Measures on a host where others work during some visits, told by their number from 0."""
+
+    held_up: Callable[[int], bool] = staticmethod(lambda _: False)
+
+    def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
+        outcome = super().evaluate(config, plan)
+        held_up = self.held_up(len(self.asked) - 1)
+        return replace(outcome, others_busy=0.5) if held_up and isinstance(outcome, Block) else outcome
+
+
+def crowded(path: Path, held_up: Callable[[int], bool], trials: int) -> tuple[Study, list[str]]:
+    """A search of some trials without confirmation on such a host, and the keys that it asked for."""
+    evaluator = Crowded()
+    evaluator.held_up = held_up
+    study = benches.make(path, small(40), evaluator=evaluator).search(trials, confirm_s=SHORT)
+    return study, [config.key for config in evaluator.asked]
+
+
+def test_what_others_held_up_is_measured_again(tmp_path: Path) -> None:
+    """A contended visit is followed by another one of the same trial; the estimate then is of the quiet one."""
+    study, asked = crowded(tmp_path, lambda number: number == 5, 8)
+    assert asked[5] == asked[6]
+    held_up, again = (v for v in study.visits if v.config.key == asked[5])
+    assert (held_up.trial, again.trial) == (5, 5)
+    assert study.trials == 8
+    assert blocks_by_config(study.visits, "search")[asked[5]] == [again.outcome]
+
+
+def test_a_host_that_is_never_quiet_is_measured_all_the_same(tmp_path: Path) -> None:
+    """Where others never stop, no more than about a fifth of the visits are repeats, and every config has a block."""
+    study, asked = crowded(tmp_path, lambda _: True, 20)
+    trials = [v.trial for v in study.visits if v.trial is not None]
+    assert set(trials) == set(range(20))
+    assert 2 <= len(trials) - 20 <= 0.2 * len(asked) + 1
+    assert set(blocks_by_config(study.visits, "search")) == {v.config.key for v in study.visits}
+
+
+def test_the_reference_is_visited_again_and_again(tmp_path: Path) -> None:
+    """After every eighth trial the config without settings shows the host's course; its blocks count like others."""
+    study, _ = crowded(tmp_path, lambda _: False, 20)
+    reference = study.setup.reference
+    assert reference is not None
+    visits = [v for v in study.visits if v.phase == "reference"]
+    assert {v.config for v in visits} == {reference}
+    places = [i for i, v in enumerate(study.visits) if v.phase == "reference"]
+    assert len(places) == 2
+    assert all(b - a == REFER_EVERY + 1 for a, b in pairwise(places))
+    assert survey_field(study, GOAL).estimates[reference.key].blocks == 3
+
+
+def test_a_reference_that_fails_is_left_alone(tmp_path: Path) -> None:
+    """There is no point in visiting it again where its own trial came to nothing."""
+    first = small(40).reference
+    assert first is not None
+    evaluator = FakeEvaluator(outcomes={first.key: Failed(reason="it hangs")})
+    study = benches.make(tmp_path, small(40), evaluator=evaluator).search(20, confirm_s=SHORT)
+    assert not [v for v in study.visits if v.phase == "reference"]

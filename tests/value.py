@@ -73,6 +73,7 @@ def told(
             for metric in LATENCY_METRICS
         },
         cpu_ms_per_inference=cpu_ms,
+        energy_mj_per_inference=None,
         memory_bytes=memory,
         sustained=sustained,
     )

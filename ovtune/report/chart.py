@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from ovtune import goal as goals
 from ovtune.duel import Ratio
 from ovtune.estimate import Estimate, Quantity
+from ovtune.field import Duel
+from ovtune.figures import Interval
 from ovtune.measurement import LATENCY_METRICS, LatencyMetric
 from ovtune.report.number import Amount, amount, given, number, rounded
 from ovtune.report.palette import Role
 from ovtune.report.row import Row, first_trials
-from ovtune.result import Duel, Interval, Result
+from ovtune.result import Result
 
 _FAR = 1.5
 """A limit farther outside of the points than this factor would squeeze them: it is said instead of drawn."""

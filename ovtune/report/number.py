@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ovtune.estimate import Quantity, Unavailable
-from ovtune.result import Interval
+from ovtune.figures import Interval
 
 NONE = "\u2013"
 _DIGITS = 3

@@ -11,10 +11,11 @@ from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.estimate import Estimate
 from ovtune.evaluator import Failed, Infeasible, SameAs
+from ovtune.figures import Measured
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
 from ovtune.report.number import NONE, Amount, amount, megabytes, number
-from ovtune.result import Measured, Result
-from ovtune.study import Visit, blocks_by_config, reason_of
+from ovtune.result import Result
+from ovtune.study import CHOOSING, Visit, blocks_by_config, reason_of
 
 State = Literal["measured", "shared", "infeasible", "failed"]
 _NESTED = "DEVICE_PROPERTIES."
@@ -98,7 +99,7 @@ def rows_of(result: Result, names: Mapping[str, tuple[str, ...]], documents: Map
     """
     visits = [v for v in result.study.visits if v.trial is not None]
     trials = first_trials(visits)
-    blocks = blocks_by_config(result.study.visits, "search", "elimination")
+    blocks = blocks_by_config(result.study.visits, *CHOOSING)
     found = []
     for visit in visits:
         row = _row(result, visit, trials, blocks)
@@ -221,8 +222,10 @@ def _facts_of_blocks(estimate: Estimate, blocks: list[Block]) -> tuple[Fact, ...
 def _facts(
     told: Measured | Estimate, *, compile_ms: float, cached: bool, first_ms: float, occupancy: float | None
 ) -> tuple[Fact, ...]:
+    energy_mj = told.energy_mj_per_inference
     return (
         Fact(name="CPU time per inference", text=f"{number(told.cpu_ms_per_inference)} ms"),
+        Fact(name="energy per inference", text=NONE if energy_mj is None else f"{number(energy_mj)} mJ"),
         Fact(name="memory over an idle process", text=megabytes(told.memory_bytes)),
         Fact(name="compilation", text=f"{number(compile_ms)} ms{', with a model cache' if cached else ''}"),
         Fact(name="first inference", text=f"{number(first_ms)} ms"),

@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from typing import get_args
 
 from ovtune.config import Config
+from ovtune.field import last_duel
+from ovtune.figures import Measured
 from ovtune.goal import Goal
 from ovtune.measurement import LATENCY_METRICS, LatencyMetric
 from ovtune.report.chart import Chart, DuelChart, charts_of, duel_chart, ratio_of, weighed
 from ovtune.report.drawing import Drawing, draw_duel, draw_front
 from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number
 from ovtune.report.row import Fact, Row, facts_of, rows_of
-from ovtune.result import Measured, Result, VerdictKind, last_duel
-from ovtune.study import reason_of
+from ovtune.result import Result
+from ovtune.study import Phase, reason_of
+from ovtune.verdict import VerdictKind
 from ovtune.workload import describe, explain
 
 BADGES: Mapping[VerdictKind, str] = {
@@ -231,10 +235,21 @@ def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
             name=cpu,
             recommended=Amount(text=f"{number(mine.cpu_ms_per_inference)} ms"),
             baseline=None if same else Amount(text=f"{number(its.cpu_ms_per_inference)} ms"),
-            ratio=None,
-            of_goal=goal.prefer == "efficiency",
+            ratio=ratio_of(verdict.cost_ratio) if verdict.work == "CPU time" and not same else None,
+            of_goal=goal.prefer == "efficiency" and mine.energy_mj_per_inference is None,
         )
     )
+    if mine.energy_mj_per_inference is not None:
+        theirs = its.energy_mj_per_inference
+        figures.append(
+            KeyFigure(
+                name="energy per inference",
+                recommended=Amount(text=f"{number(mine.energy_mj_per_inference)} mJ"),
+                baseline=None if same or theirs is None else Amount(text=f"{number(theirs)} mJ"),
+                ratio=ratio_of(verdict.cost_ratio) if verdict.work == "energy" and not same else None,
+                of_goal=goal.prefer == "efficiency",
+            )
+        )
     return tuple(figures)
 
 
@@ -335,14 +350,14 @@ def _listed(places: list[str], most: int = 12) -> str:
 
 def _counts(result: Result) -> tuple[Fact, ...]:
     study = result.study
-    by_phase = {phase: sum(v.phase == phase for v in study.visits) for phase in ("search", "elimination", "duel")}
+    by_phase = {phase: sum(v.phase == phase for v in study.visits) for phase in get_args(Phase)}
     return (
         Fact(name="study", text=study.name),
         Fact(name="begun", text=study.created),
         Fact(name="trials", text=str(sum(v.trial is not None for v in study.visits))),
         Fact(name="configs measured", text=str(len(result.estimates))),
         Fact(name="configs in the space", text=f"{len(study.setup.space.configs):,}"),
-        Fact(name="visits", text=", ".join(f"{count} in the {phase}" for phase, count in by_phase.items())),
+        Fact(name="visits", text=", ".join(f"{count} in the {phase}" for phase, count in by_phase.items() if count)),
         Fact(name="ended because", text=study.stopped or NONE),
         Fact(name="ovtune", text=_version()),
     )

@@ -97,7 +97,7 @@ def test_first_ctrl_c_reports_and_the_second_stops_at_once(ovtune: Callable[...,
     Both with status 130 and without a traceback, and the study can be gone on with.
     """
     search = ovtune(*SEARCH, "500")
-    search.wait_for(r"^trial 2/500: ")
+    search.wait_for(r"^trial 1 \(2/500\): ")
     search.process.send_signal(signal.SIGINT)
     status, out = search.end()
     assert (status, "Traceback" in search.err) == (130, False)
@@ -129,7 +129,7 @@ def test_kill_and_the_same_command_at_once(ovtune: Callable[..., Command], tmp_p
     """
     trials = 6
     killed = ovtune(*SEARCH, str(trials))
-    killed.wait_for(rf"^trial 2/{trials}: ")
+    killed.wait_for(rf"^trial 1 \(2/{trials}\): ")
     parent = psutil.Process(killed.process.pid)
     children: list[psutil.Process] = []
     while not children:
@@ -155,7 +155,7 @@ def test_kill_and_the_same_command_at_once(ovtune: Callable[..., Command], tmp_p
 def test_second_search_beside_a_running_one(ovtune: Callable[..., Command], tmp_path: Path) -> None:
     """A second search is refused at once with the first one's process; with --wait it begins when that has ended."""
     first = ovtune(*SEARCH, "3")
-    first.wait_for(r"^trial 1/3: ")
+    first.wait_for(r"^trial 0 \(1/3\): ")
     waiting = ovtune(*SEARCH, "2", "--study", "two", "--wait")
     second = ovtune(*SEARCH, "2", "--study", "three")
     status, out = second.end()

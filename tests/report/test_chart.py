@@ -4,10 +4,11 @@ import pytest
 
 from ovtune import goal as goals
 from ovtune.estimate import Quantity
+from ovtune.field import last_duel
 from ovtune.goal import Goal
 from ovtune.report.chart import duel_chart
 from ovtune.report.view import view_of
-from ovtune.result import conclude, last_duel
+from ovtune.result import conclude
 from tests.report import sample
 
 

@@ -3,8 +3,8 @@ import math
 import pytest
 
 from ovtune.estimate import Quantity, Unavailable
+from ovtune.figures import Interval
 from ovtune.report.number import amount, given, interval, number
-from ovtune.result import Interval
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from typing import get_args
 from ovtune.evaluator import Failed, SameAs
 from ovtune.goal import Goal
 from ovtune.report.view import BADGES, View, view_of
-from ovtune.result import VerdictKind, conclude
+from ovtune.result import conclude
+from ovtune.verdict import VerdictKind
 from tests import fake
 from tests.report import sample
 

@@ -1,0 +1,133 @@
+"""The measured configs of a study, compared under a goal: who leads, who stands against it, and their duel."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ovtune import goal as goals
+from ovtune.config import Config
+from ovtune.estimate import Estimate, Spread, comparable, estimate, spread_of
+from ovtune.goal import Goal, Prefer
+from ovtune.measurement import Block, LatencyMetric
+from ovtune.stability import off_the_cliff
+from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """The measured configs of a study, compared under a goal."""
+
+    estimates: Mapping[str, Estimate]
+    metric: LatencyMetric
+    spread: Spread
+    baselines: tuple[Baseline, ...]
+    challenger: Estimate | None
+    """The best config for the goal that is none of OpenVINO's own answers."""
+    strongest: Baseline | None
+    """The best baseline for the goal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duel:
+    """The blocks of one duel, in complete pairs."""
+
+    candidate: Config
+    baseline: Config
+    goal: Goal
+    pairs: tuple[tuple[Block, Block], ...]
+    planned: tuple[int, ...]
+
+    @property
+    def judged(self) -> tuple[tuple[Block, Block], ...]:
+        """The pairs up to the last planned look that was reached: a duel that was cut off is not looked at between."""
+        return self.pairs[: max((look for look in self.planned if look <= len(self.pairs)), default=0)]
+
+
+def survey_field(study: Study, goal: Goal) -> Field:
+    """Compares what search and elimination measured; the duel's blocks take no part in choosing."""
+    blocks = blocks_by_config(study.visits, *CHOOSING)
+    configs = {v.config.key: v.config for v in study.visits}
+    spread = spread_of(blocks.values())
+    estimates = comparable({key: estimate(configs[key], found, spread) for key, found in blocks.items()})
+    metric = goals.common_metric(estimates.values(), goal.latency)
+    owners = study.owners
+    measured = [
+        (baseline, estimates[owner])
+        for baseline in study.setup.baselines
+        if (owner := owners.get(baseline.config.key, baseline.config.key)) in estimates
+    ]
+    answers = {e.config.key for _, e in measured}
+    finals = _finalists(study)
+    challengers = goals.ranked([e for key, e in estimates.items() if key not in answers], goal, metric)
+    challengers.sort(key=lambda e: e.config.key not in finals)
+    order = goals.ranked([e for _, e in measured], goal, metric)
+    order.sort(key=lambda e: e.config.key not in finals)
+    return Field(
+        estimates=estimates,
+        metric=metric,
+        spread=spread,
+        baselines=tuple(baseline for baseline, _ in measured),
+        challenger=_steadiest(challengers, finals, estimates, goal, metric),
+        strongest=next((b for b, e in measured if e is order[0]), None) if order else None,
+    )
+
+
+def beaten(best: Estimate, other: Estimate, goal: Goal, metric: LatencyMetric, *, by: float) -> bool:
+    """Whether ``best`` is ahead of ``other`` for the goal by more than so many joint standard errors."""
+    behind = goals.merit(best, goal.prefer, metric) - goals.merit(other, goal.prefer, metric)
+    error = math.hypot(best.throughput_per_s.error, other.throughput_per_s.error)
+    return behind > by * error * (2 if goal.prefer == "balanced" else 1)
+
+
+def _steadiest(
+    order: Sequence[Estimate], finals: set[str], known: Mapping[str, Estimate], goal: Goal, metric: LatencyMetric
+) -> Estimate | None:
+    """The first of ``order``, or one that is equal to it, visited as a finalist as it was, and on no cliff."""
+    if not order:
+        return None
+    best = order[0]
+    equals = [
+        e
+        for e in order
+        if (e.config.key in finals) == (best.config.key in finals)
+        and goals.breaches(e, goal, metric) == goals.breaches(best, goal, metric)
+        and not beaten(best, e, goal, metric, by=1.0)
+    ]
+    return off_the_cliff(equals, known.values())
+
+
+def last_duel(study: Study) -> Duel | None:
+    """The last duel that was planned, with as many pairs as are complete; None where there is none."""
+    if not study.duels:
+        return None
+    last = max(study.duels)
+    sides = study.duels[last]
+    rounds: dict[int, dict[str, Block]] = {}
+    for visit in study.visits:
+        if visit.phase == "duel" and visit.confirmation == last and isinstance(visit.outcome, Block):
+            rounds.setdefault(visit.round, {})[visit.config.key] = visit.outcome
+    return Duel(
+        candidate=sides.candidate,
+        baseline=sides.baseline,
+        goal=sides.goal,
+        pairs=tuple(
+            (blocks[sides.candidate.key], blocks[sides.baseline.key])
+            for _, blocks in sorted(rounds.items())
+            if len(blocks) == 2
+        ),
+        planned=sides.looks,
+    )
+
+
+def contested(goal: Goal, baseline: Estimate, metric: LatencyMetric) -> Prefer:
+    """What a duel is about: the goal's preference, or the limit that the baseline breaks."""
+    broken = " ".join(goals.breaches(baseline, goal, metric))
+    if "latency" in broken:
+        return "latency"
+    return "throughput" if "throughput" in broken else goal.prefer
+
+
+def _finalists(study: Study) -> set[str]:
+    """The keys of the configs that the last elimination visited: they come before those known from one block."""
+    last = max((v.confirmation for v in study.visits), default=0)
+    return {v.config.key for v in study.visits if v.phase == "elimination" and v.confirmation == last}

@@ -1,0 +1,62 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ovtune.config import Config
+from ovtune.measurement import Block
+from ovtune.stability import low_ratio, off_the_cliff, unstable
+from tests.value import block, told
+
+
+def _blocks(logs: NDArray[np.float64]) -> list[Block]:
+    return [block(throughput_per_s=100 * math.exp(float(x))) for x in logs]
+
+
+def test_a_wider_spread_is_shown() -> None:
+    """A config whose blocks spread four times as wide as the reference's is unstable; the other way round it is not."""
+    generator = np.random.default_rng(0)
+    calm, wild = _blocks(generator.normal(0, 0.02, 30)), _blocks(generator.normal(0, 0.08, 30))
+    ratio = unstable(wild, calm)
+    assert ratio is not None
+    assert 2.5 < ratio < 6.5
+    assert unstable(calm, wild) is None
+
+
+def test_equal_spreads_are_rarely_called_unstable() -> None:
+    """Of configs that spread as the reference does, less than one in a hundred is called unstable."""
+    generator = np.random.default_rng(1)
+    called = [
+        unstable(_blocks(-np.abs(generator.normal(0, 0.05, 12))), _blocks(-np.abs(generator.normal(0, 0.05, 12))))
+        for _ in range(500)
+    ]
+    assert sum(ratio is not None for ratio in called) <= 10
+
+
+def test_few_blocks_show_nothing() -> None:
+    """Seven blocks are too few, however they lie."""
+    assert unstable(_blocks(np.linspace(-1, 1, 7)), _blocks(np.zeros(30))) is None
+    assert unstable(_blocks(np.linspace(-1, 1, 30)), _blocks(np.zeros(30))) is not None
+
+
+def test_the_low_ratio_is_that_of_the_lower_quartiles() -> None:
+    """What three of four blocks reach is compared, not what the middle does."""
+    fast_but_wild = _blocks(np.log([1.5, 1.5, 1.5, 0.5, 0.5, 1.5, 1.5, 0.5]))
+    assert low_ratio(fast_but_wild, _blocks(np.zeros(8))) == pytest.approx(0.5)
+
+
+def test_among_equals_the_one_that_bears_more_work() -> None:
+    """One more request must not cost a fifth of the throughput: such a config gives way to an equal one."""
+    peak, beyond = told(nireq=2, throughput=102), told(nireq=3, throughput=70)
+    plain, further = told(nireq=6, throughput=100), told(nireq=8, throughput=99)
+    assert off_the_cliff([peak, plain], [peak, beyond, plain, further]) is plain
+    assert off_the_cliff([peak, plain], [peak, plain, further]) is peak
+    assert off_the_cliff([peak], [peak, beyond]) is peak
+
+
+def test_a_synchronous_config_has_no_neighbours() -> None:
+    """One request at a time is all that it can have."""
+    sync = replace(told(throughput=100), config=Config(device="CPU", nireq=1, api="sync"))
+    assert off_the_cliff([sync], [sync, told(nireq=2, throughput=50)]) is sync
