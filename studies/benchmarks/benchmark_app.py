@@ -5,7 +5,9 @@
 Both run the same model file with the same hint, infer requests, precision and seconds, each time in a fresh process,
 one after the other in an order that changes from round to round; the streams and threads that came of it are read
 back from both and compared. A ratio is ovtune / benchmark_app of one round; its interval is that of the signed-rank
-test over the rounds. It is looked at after 8, 16, 24, ... rounds, at a level that is shared out over all looks.
+test over the rounds. It is looked at after a third, two thirds and all of the rounds, at a level shared out over
+the looks, and the rounds end where a look shows what is wanted. benchmark_app itself warms up with a single inference
+and counts the time until its last request is done, ovtune warms up for a second: so give it two seconds at least.
 
 mobilenet, resnet50  demo:mobilenet as an IR, and light_resnet50.onnx of the onnx package: equivalent within 3 %, that
                      is, the 90 % interval (two one-sided tests at 5 %) lies in 0.97 to 1.03.
@@ -15,8 +17,8 @@ matmul               64 x 64, the THROUGHPUT hint: at least as many requests per
 For the matmul also ovtune's occupancy (Little's law), and what driving costs per request: the CPU time of the thread
 that drives it, OpenVINO's binding included; and of both loops alone, on a queue that does nothing, in turns.
 
-Needs the `test` extra (onnx). 7 s per round and model with the default 2 s, so up to 14 minutes for 40 rounds of all
-three on a noisy host, about 4 on a quiet one. Exits with 1 where a target is missed or not reached in the rounds.
+Needs the `test` extra (onnx). 7 s per round and model with the default 2 s, so 7 minutes for all three on a quiet host
+and up to 21 on a noisy one. Exits with 1 where a target is missed or not reached in the rounds.
 With --quick at most 8 rounds of 1 s, by which nothing is judged.
 """
 
@@ -53,7 +55,7 @@ from ovtune.trial_process import TrialProcess
 from ovtune.workload import ClosedLoop
 
 EQUIVALENT, AS_MANY = 0.03, 1.00
-STEP = 8
+LEAST_ROUNDS = 8
 ALPHA = 0.10
 LOOP_REQUESTS, LOOP_TURNS = 50_000, 15
 COMPARED = ("PERFORMANCE_HINT", "NUM_STREAMS", "INFERENCE_NUM_THREADS", "INFERENCE_PRECISION_HINT")
@@ -93,12 +95,12 @@ class Reading:
 def main() -> None:
     """Measures, prints, and exits with 1 where a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=40, help="per model, at most")
+    parser.add_argument("--rounds", type=int, default=60, help="per model, at most")
     parser.add_argument("--seconds", type=int, default=2, help="measured by each in each round")
     parser.add_argument("--only", choices=("mobilenet", "resnet50", "matmul"))
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
-    rounds, seconds = (STEP, 1) if asked.quick else (asked.rounds, asked.seconds)
+    rounds, seconds = (LEAST_ROUNDS, 1) if asked.quick else (asked.rounds, asked.seconds)
     host = describe_host("", ())
     print(f"{host.cpu}, {host.cpus} CPUs, OpenVINO {ov.get_version()}, Python {platform.python_version()}")
     met = True
@@ -130,7 +132,7 @@ def matmul() -> ov.Model:
 
 def compared(case: Case, rounds: int, seconds: int) -> bool:
     """Rounds of one model until its target is reached; prints and tells whether it was."""
-    looks = range(STEP, rounds + 1, STEP)
+    looks = sorted({max(LEAST_ROUNDS, math.ceil(rounds * k / 3)) for k in (1, 2, 3)})
     ours, theirs = [], []
     for number in range(looks[-1]):
         sides = [(ours, own_reading), (theirs, app_reading)]
