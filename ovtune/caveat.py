@@ -19,6 +19,7 @@ WORDING: Mapping[str, str] = {
     "not_sustained": "The load of {rate_per_s:.4g}/s was not sustained: the backlog grew to {backlog_ms:.4g} ms.",
     "partial_batch": "Items waited for a batch of {batch} to fill: at {rate_per_s:.4g}/s "
     "the first of them waits {wait_ms:.4g} ms.",
+    "soak_lost": "Run for {minutes:.3g} min without a pause, it fell behind the baseline that it had beaten.",
     "startup_helper": "AUTO had not left its start-up device after {waited_s:.1f} s.",
     "switched_device": "The serving device changed from {first} to {last} during the measurement.",
     "throttled": "Heat slowed the processor down {events} times while it was measured.",

@@ -27,9 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+_FAILED, _USAGE, _SLOWER, _UNDECIDED, _INTERRUPTED = 1, 2, 3, 4, 130
 _KEPT = "interrupted: what was measured until now is kept"
-_WIDE = 500
+_WIDE, _NARROW = 500, 80
 _state = {"debug": False}
 
 
@@ -98,6 +98,9 @@ def search(
     confirm: Annotated[
         str, typer.Option("--confirm", metavar="TIME", help="The time that elimination and duel may take.")
     ] = "2m",
+    soak: Annotated[
+        str | None, typer.Option("--soak", metavar="TIME", help="Then run winner and baseline for so long, each.")
+    ] = None,
     seed: option.Seed = 0,
     replay: Annotated[
         Path | None, typer.Option("--replay", metavar="FILE", help="Measure in a recording instead of on this host.")
@@ -136,6 +139,7 @@ def search(
             trials=trials,
             timeout_s=unit.duration_s(timeout) if timeout is not None else None,
             confirm_s=unit.duration_s(confirm),
+            soak_s=unit.duration_s(soak) if soak is not None else None,
             seed=seed,
         ),
         wait=wait,
@@ -239,6 +243,63 @@ def apply(
     print(f"one inference ran in {terminal.milliseconds(told.inference_ms)}")
     for warning in told.warnings:
         _say(f"warning: {warning}")
+
+
+@app.command()
+def check(
+    config: Annotated[Path, typer.Argument(help="A best.json.")],
+    model: Annotated[str | None, typer.Argument(help="The model; by default the one that was measured.")] = None,
+    *,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="CONFIG", help="Compare with this config, not the baseline.")
+    ] = None,
+    soak: Annotated[
+        str | None, typer.Option("--soak", metavar="TIME", help="Then run each side for so long without a pause.")
+    ] = None,
+    confirm: Annotated[str, typer.Option("--confirm", metavar="TIME", help="The time that the pairs may take.")] = "2m",
+    margin: Annotated[
+        str | None, typer.Option("--margin", help="What counts as a difference. Default: as in CONFIG.")
+    ] = None,
+    plugin: option.Plugins = None,
+    wait: option.Wait = False,
+    quiet: option.Quiet = False,
+    as_json: option.AsJson = False,
+) -> None:
+    """Measure whether CONFIG still is what it promised: exit 0 it holds, 3 it is slower, 4 not decided in its time."""
+    from ovtune import checking, finding, terminal, unit
+
+    request = checking.Request(
+        config=config,
+        model=model,
+        against=against,
+        plugins=option.plugins(plugin) or {},
+        confirm_s=unit.duration_s(confirm),
+        soak_s=unit.duration_s(soak) if soak is not None else None,
+        margin=unit.fraction(margin) if margin is not None else None,
+        wait=wait,
+    )
+
+    def tell(made: checking.Visited) -> None:
+        if not quiet:
+            of = f"/{made.total}" if made.total is not None else ""
+            _say(f"block {made.number}{of}: {made.side}: {terminal.outcome_words(made.outcome)}")
+
+    with _interrupts() as interrupted:
+        try:
+            found = checking.run(request, checking.Watch(emit=tell, stopping=lambda: interrupted.is_set))
+        except OvtuneError as error:
+            if not interrupted.is_set:
+                raise
+            _leave(f"interrupted: {error}", _INTERRUPTED)
+    if as_json:
+        print(json.dumps(finding.tree(found)))
+    else:
+        _results(_NARROW).print(terminal.check(found.kind, finding.sentence(found), finding.rows(found)))
+        for warning in finding.warnings(found):
+            _say(f"warning: {warning}")
+    if found.interrupted:
+        _leave("interrupted: the answer rests on what was measured until then", _INTERRUPTED)
+    raise typer.Exit({"holds": 0, "slower": _SLOWER, "undecided": _UNDECIDED}[found.kind])
 
 
 @app.command()
@@ -399,9 +460,9 @@ def _place(studies: Path, storage: str | None) -> "Place":
     return Place(folder=studies, url=storage)
 
 
-def _results() -> Console:
-    """Where results are shown: as wide as the terminal, or else so wide that no path is broken."""
-    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE)
+def _results(width: int = _WIDE) -> Console:
+    """Where results are shown: as wide as the terminal, or else by default so wide that no path is broken."""
+    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else width)
 
 
 def _leave(message: str, status: int) -> NoReturn:

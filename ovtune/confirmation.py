@@ -13,7 +13,7 @@ from ovtune.field import Field, beaten, contested, last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted
 from ovtune.measurement import Block, Plan
-from ovtune.study import Sides
+from ovtune.study import Sides, last_confirmation
 
 _ROUNDS = 3
 _SHARE = 0.35
@@ -144,8 +144,7 @@ class Confirmation:
         return last_trial < min((v.number for v in visits if v.confirmation == number), default=-1)
 
     def _latest(self) -> int:
-        study = self._ledger.study
-        return max((*(v.confirmation for v in study.visits), *study.duels), default=0)
+        return last_confirmation(self._ledger.study)
 
     def _field(self, begun: int | None = None, rounds: int = 0) -> Field:
         """What is known; with ``begun`` as it was after so many rounds of the elimination that began at that visit."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ovtune import runtime
+from ovtune import difference, runtime
 from ovtune.config import Config
 from ovtune.document import Document, read
 from ovtune.driver import SystemClock, first_inference_ms
@@ -89,19 +89,10 @@ def apply(
 
 def differences(document: Document, path: str, core: Runtime) -> Iterator[str]:
     """What differs between this host and model and those that the document was measured with."""
-    if digest(path) != document.model.sha256:
-        yield f"model {path} is not the one that was measured ({document.model.path})"
     here = describe_host(runtime.VERSION, core.devices())
-    there = document.environment
-    if here.openvino != there.openvino:
-        yield f"OpenVINO is {here.openvino}, measured with {there.openvino}"
-    for name, full_name in there.devices.items():
-        if here.devices.get(name) != full_name:
-            yield f"device {name} is {here.devices.get(name, 'missing')}, measured on {full_name}"
-    if here.cpus < there.cpus:
-        yield f"{here.cpus} CPUs may be used, measured with {there.cpus}"
-    if here.quota != there.quota:
-        yield f"the CPU quota is {_limit(here.quota)}, measured with {_limit(there.quota)}"
+    for found in difference.differences(document, here, path=path, sha256=digest(path)):
+        if found.kind != "more_cpus":
+            yield found.text
     if document.verdict.kind == "unconfirmed":
         yield "the config was not confirmed against OpenVINO's own best answer"
 
@@ -129,10 +120,6 @@ def _wait(queue: Any, *, quietly: bool) -> None:
     """Waits for all requests; ``quietly`` when an error is on its way out, which one of theirs must not replace."""
     with contextlib.suppress(Exception) if quietly else contextlib.nullcontext():
         queue.wait_all()
-
-
-def _limit(quota: float | None) -> str:
-    return "none" if quota is None else f"{quota:g} CPUs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,6 +161,23 @@ class VerdictPart(_Part):
     text: str
 
 
+class CoursePart(_Part):
+    """A long run without a pause; ``remains`` is the speed at its end as a share of that at its start."""
+
+    elapsed_s: Positive
+    throughput_per_s: Positive
+    remains: Positive
+    of_short: Positive | None
+
+
+class SoakPart(_Part):
+    """The long runs of the duel's two sides, or of the config alone; ``ratio`` is that of the goal's objective."""
+
+    config: CoursePart
+    baseline: CoursePart | None = None
+    ratio: Positive | None = None
+
+
 class OutputsPart(_Part):
     """How far the outputs are from the reference's."""
 
@@ -222,6 +239,7 @@ class Document(_Part):
     baseline: BaselinePart
     verdict: VerdictPart
     outputs: OutputsPart | None
+    soak: SoakPart | None = None
     front: list[FrontPart]
     caveats: list[CaveatPart]
     environment: EnvironmentPart

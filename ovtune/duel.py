@@ -81,11 +81,10 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
     The latency is compared pair by pair, as the quantile of what each block has: the goal's where every block has a
     sample above it, else p50. The values that are published come from pooled samples.
     """
-    metric = _compared(pairs, goal.latency)
-    throughput = np.array([math.log(a.throughput_per_s / b.throughput_per_s) for a, b in pairs])
-    latency = np.array([math.log(a.latency_ms(metric) / b.latency_ms(metric)) for a, b in pairs])
-    work, cost = _work(pairs)
-    gain = _gain(prefer, throughput, latency, cost)
+    metric = compared(pairs, goal.latency)
+    throughput, latency = gains(pairs, "throughput", metric), -gains(pairs, "latency", metric)
+    work, cost = costs(pairs)
+    gain = gains(pairs, prefer, metric)
     alpha = ALPHA / len(planned)
     gain_low, gain_high = stats.signed_rank_interval(gain, alpha=alpha)
     throughput_low, throughput_high = stats.signed_rank_interval(throughput, alpha=alpha)
@@ -113,13 +112,14 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
     )
 
 
-def _compared(pairs: Sequence[tuple[Block, Block]], wanted: LatencyMetric) -> LatencyMetric:
+def compared(pairs: Sequence[tuple[Block, Block]], wanted: LatencyMetric) -> LatencyMetric:
+    """The latency by which single blocks are compared: ``wanted`` where each has a sample above it, else p50."""
     fewest = min((count_of(block.latencies, wanted) for pair in pairs for block in pair), default=0)
     return wanted if fewest * (1 - share_of(wanted)) >= 1 - 1e-9 else "p50"
 
 
-def _work(pairs: Sequence[tuple[Block, Block]]) -> tuple[Work, stats.Array]:
-    """What the inferences cost, as logarithms of the pairs' ratios."""
+def costs(pairs: Sequence[tuple[Block, Block]]) -> tuple[Work, stats.Array]:
+    """What the inferences cost, as logarithms of the pairs' ratios: energy where every block tells it."""
     used = [(a.energy_mj_per_inference, b.energy_mj_per_inference) for a, b in pairs]
     energies = [(a, b) for a, b in used if a and b]
     if len(energies) == len(pairs):
@@ -128,16 +128,17 @@ def _work(pairs: Sequence[tuple[Block, Block]]) -> tuple[Work, stats.Array]:
     return "CPU time", np.array([math.log(a / b) for a, b in times])
 
 
-def _gain(prefer: Prefer, throughput: stats.Array, latency: stats.Array, cost: stats.Array) -> stats.Array:
+def gains(pairs: Sequence[tuple[Block, Block]], prefer: Prefer, metric: LatencyMetric) -> stats.Array:
+    """By how much the first block of each pair is the better one for ``prefer``, as a logarithm."""
     match prefer:
         case "throughput":
-            return throughput
+            return np.array([math.log(a.throughput_per_s / b.throughput_per_s) for a, b in pairs])
         case "latency":
-            return -latency
+            return np.array([math.log(b.latency_ms(metric) / a.latency_ms(metric)) for a, b in pairs])
         case "balanced":
-            return throughput - latency
+            return gains(pairs, "throughput", metric) + gains(pairs, "latency", metric)
         case "efficiency":
-            return -cost
+            return -costs(pairs)[1]
         case _:
             assert_never(prefer)
 

@@ -77,7 +77,8 @@ class Ledger:
         tell nothing new.
         """
         outcome = self._visit(started, plan=plan, trial=trial, confirmation=confirmation, round_=round_)
-        if isinstance(outcome, Block) and outcome.contended and self._may_repeat() and not self.watch.stopping():
+        held_up = isinstance(outcome, Block) and outcome.contended and started.phase != "soak"
+        if held_up and self._may_repeat() and not self.watch.stopping():
             self._repeats += 1
             outcome = self._visit(started, plan=plan, trial=trial, confirmation=confirmation, round_=round_)
         return outcome

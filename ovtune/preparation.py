@@ -167,14 +167,19 @@ def baselines(host: Host, *, chosen: bool) -> tuple[Baseline, ...]:
 
 def files(setup: Setup, folder: Path) -> dict[str, str]:
     """For each precision the model's file: converted once, kept in ``folder``, and found there the next time."""
+    return weights(setup.model, setup.plugins, folder, setup.model.precisions)
+
+
+def weights(model: Model, plugins: Mapping[str, str], folder: Path, precisions: Sequence[str]) -> dict[str, str]:
+    """As :func:`files`, of ``model`` and in these ``precisions`` of its own alone."""
     found: dict[str, str] = {}
-    for precision in setup.model.precisions:
-        path = setup.model.path
-        native = precision == setup.model.precisions[0]
+    for precision in precisions:
+        path = model.path
+        native = precision == model.precisions[0]
         if native and (path.startswith(DEMO_PREFIX) or path.endswith(".xml")):
             found[precision] = str(Path(path).resolve()) if path.endswith(".xml") else path
             continue
-        target = folder / f"{precision}-{setup.model.sha256[:16]}.xml"
+        target = folder / f"{precision}-{model.sha256[:16]}.xml"
         if not target.exists():
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -183,7 +188,7 @@ def files(setup: Setup, folder: Path) -> dict[str, str]:
                     f"folder {folder} cannot be made ({error.strerror}): choose another with --studies"
                 ) from error
             conversion = survey.Conversion(
-                path=path, plugins=setup.plugins, precision=precision, target=str(target.resolve())
+                path=path, plugins=plugins, precision=precision, target=str(target.resolve())
             )
             ask("convert", codec.dump(conversion, survey.Conversion))
         found[precision] = str(target.resolve())

@@ -9,6 +9,7 @@ from ovtune.config import Config
 from ovtune.document import (
     BaselinePart,
     CaveatPart,
+    CoursePart,
     Document,
     EnvironmentPart,
     FrontPart,
@@ -18,6 +19,7 @@ from ovtune.document import (
     MeasuredPart,
     ModelPart,
     RatioPart,
+    SoakPart,
     StudyPart,
     ThroughputPart,
     UnavailablePart,
@@ -27,6 +29,7 @@ from ovtune.duel import Ratio
 from ovtune.estimate import Unavailable
 from ovtune.figures import Interval, Measured
 from ovtune.result import Result, measured
+from ovtune.soak import Course, Soak
 
 
 def document_of(result: Result) -> Document:
@@ -66,6 +69,7 @@ def document_of(result: Result) -> Document:
             text=result.verdict.text,
         ),
         outputs=None,
+        soak=_soak(result.soak) if result.soak is not None else None,
         front=[_point(result, estimate.config) for estimate in result.front],
         caveats=[CaveatPart(kind=caveat.kind, text=caveat.text) for caveat in result.caveats],
         environment=EnvironmentPart(
@@ -108,6 +112,23 @@ def _measured(figures: Measured) -> MeasuredPart:
         memory_bytes=figures.memory_bytes,
         cpu_ms_per_inference=figures.cpu_ms_per_inference,
         energy_mj_per_inference=figures.energy_mj_per_inference,
+    )
+
+
+def _soak(soak: Soak) -> SoakPart:
+    return SoakPart(
+        config=_course(soak.config),
+        baseline=_course(soak.opponent) if soak.opponent is not None else None,
+        ratio=soak.ratio,
+    )
+
+
+def _course(course: Course) -> CoursePart:
+    return CoursePart(
+        elapsed_s=course.elapsed_s,
+        throughput_per_s=course.throughput_per_s,
+        remains=course.remains,
+        of_short=course.of_short,
     )
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ovtune import duel
+from ovtune import duel, soak
 from ovtune import goal as goals
 from ovtune.caveat import Caveat
 from ovtune.config import Config
@@ -15,8 +15,9 @@ from ovtune.field import Duel, Field, contested, last_duel, survey_field
 from ovtune.figures import Measured, Source, figures
 from ovtune.goal import Goal
 from ovtune.measurement import Block, LatencyMetric
+from ovtune.soak import Soak
 from ovtune.stability import low_ratio, unstable
-from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, reason_of
+from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, last_confirmation, reason_of
 from ovtune.verdict import Verdict, decided, limited, unconfirmed
 
 
@@ -37,6 +38,7 @@ class Result:
         baseline_measured: Its published figures.
         verdict: What may be said.
         caveats: The doubts about the recommendation, without repetition.
+        soak: The long runs of the duel's two sides, or of what is recommended without one; None where there are none.
     """
 
     study: Study
@@ -51,6 +53,7 @@ class Result:
     baseline_measured: Measured
     verdict: Verdict
     caveats: tuple[Caveat, ...]
+    soak: Soak | None = None
 
 
 def conclude(study: Study, goal: Goal) -> Result:
@@ -82,6 +85,9 @@ def conclude(study: Study, goal: Goal) -> Result:
     doubts = _doubts(blocks[recommended.key][1], confirmed=verdict.kind != "unconfirmed")
     if unsteady is not None and fight is not None and recommended == fight.candidate:
         doubts = (*doubts, unsteady)
+    soaked = _soaked(study, fight, score)
+    if soaked is not None and fight is not None and recommended == fight.candidate and soaked.below(1):
+        doubts = (*doubts, Caveat(kind="soak_lost", parameters={"minutes": soaked.config.elapsed_s / 60}))
     return Result(
         study=study,
         goal=goal,
@@ -95,7 +101,23 @@ def conclude(study: Study, goal: Goal) -> Result:
         baseline_measured=_figures(study, strongest.config, *blocks[owner], field.spread),
         verdict=verdict,
         caveats=doubts,
+        soak=soaked,
     )
+
+
+def _soaked(study: Study, fight: Duel | None, score: Score | None) -> Soak | None:
+    """What the last long runs showed, beside the duel's blocks where it was fought."""
+    number = last_confirmation(study)
+    long: dict[str, Block] = {}
+    for visit in study.visits:
+        if visit.phase == "soak" and visit.confirmation == number and isinstance(visit.outcome, Block):
+            long[visit.config.key] = visit.outcome
+    if fight is None or score is None:
+        return next((Soak(config=soak.course(block)) for block in long.values()), None)
+    if {fight.candidate.key, fight.baseline.key} <= long.keys():
+        sides = long[fight.candidate.key], long[fight.baseline.key]
+        return soak.compare(sides, fight.judged, prefer=fight.goal.prefer, metric=score.metric)
+    return None
 
 
 def _judged(fight: Duel, goal: Goal, field: Field, baseline: str) -> tuple[Score, Caveat | None]:

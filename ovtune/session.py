@@ -246,6 +246,7 @@ def search(  # noqa: PLR0913 - the command's options, by name
     goal: Goal | None = None,
     timeout_s: float | None = None,
     confirm_s: float = 120.0,
+    soak_s: float | None = None,
     seed: int = 0,
     wait: bool = False,
     replay: str | Path | None = None,
@@ -266,6 +267,7 @@ def search(  # noqa: PLR0913 - the command's options, by name
         goal: What is looked for.
         timeout_s: When to stop asking for new trials.
         confirm_s: The time that elimination and duel may take together.
+        soak_s: How long the winner and the baseline then run without a pause, each.
         seed: Seeds proposals and inputs.
         wait: Wait while another ovtune measures on this host, instead of refusing.
         replay: The recording to measure in, instead of on this host.
@@ -284,7 +286,7 @@ def search(  # noqa: PLR0913 - the command's options, by name
         cpu_set=read_cpus(cpus) if cpus is not None else None,
         beside=beside,
     )
-    budget = Budget(trials=trials, timeout_s=timeout_s, confirm_s=confirm_s, seed=seed)
+    budget = Budget(trials=trials, timeout_s=timeout_s, confirm_s=confirm_s, soak_s=soak_s, seed=seed)
     request = Search(
         wish=wish,
         study=study,

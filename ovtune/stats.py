@@ -68,6 +68,11 @@ def student_quantile(freedom: int) -> float:
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
+def at_least(count: int, n: int, share: float) -> float:
+    """P(Binomial(n, share) >= count): the chance that so many of ``n`` independent draws, or more, hit ``share``."""
+    return math.fsum(math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in range(count, n + 1))
+
+
 def batch_means_error(values: Array, *, batches: int = 10) -> float:
     """The standard error of the mean of values that correlate with their neighbours.
 

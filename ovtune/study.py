@@ -16,7 +16,7 @@ from ovtune.model import Model
 from ovtune.space import Space
 from ovtune.workload import Workload
 
-Phase = Literal["search", "reference", "elimination", "duel"]
+Phase = Literal["search", "reference", "elimination", "duel", "soak"]
 CHOOSING: tuple[Phase, ...] = ("search", "reference", "elimination")
 """The phases whose blocks choose who meets in the duel, which itself takes no part in that."""
 CONFIRMED_SUFFIX = ".confirmed"
@@ -83,7 +83,8 @@ class Visit:
 
     Attributes:
         number: Its place in the study, from 0, in the order of time.
-        phase: What it was for: ``reference`` is a visit in the search that only shows the host's course.
+        phase: What it was for: ``reference`` is a visit in the search that only shows the host's course, ``soak`` a
+            long run after the duel.
         trial: The trial that it belongs to, in the search.
         confirmation: The confirmation that it belongs to, counted from 1; 0 in the search.
         round: The round of the elimination, or the pair of the duel, from 0.
@@ -163,6 +164,11 @@ def blocks_by_config(visits: tuple[Visit, ...], *phases: Phase) -> dict[str, lis
         if visit.phase in phases and isinstance(visit.outcome, Block):
             blocks[visit.config.key].append(visit.outcome)
     return {key: [b for b in found if not b.contended] or found for key, found in blocks.items()}
+
+
+def last_confirmation(study: Study) -> int:
+    """The number of the last confirmation that was begun, from 1; 0 before any."""
+    return max((*(v.confirmation for v in study.visits), *study.duels), default=0)
 
 
 def reason_of(outcome: Outcome) -> str:

@@ -20,6 +20,7 @@ from ovtune.goal import Goal
 from ovtune.ledger import Event, VisitEnded, VisitStarted
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.result import Result
+from ovtune.soak import Course
 from ovtune.space import Advice
 from ovtune.store import Summary
 from ovtune.study import Study
@@ -40,6 +41,8 @@ _ENERGY: Mapping[Access, str] = {
     "root only": "energy per inference: run as root to read the processor's counters",
     "none": "energy per inference: this host has no counters for it",
 }
+
+_CHECK_STYLES: Mapping[str, str] = {"holds": "bold green", "slower": "bold red", "undecided": "bold yellow"}
 
 
 class Progress:
@@ -123,6 +126,8 @@ def _label(started: VisitStarted) -> str:
             return f"elimination {place}"
         case "duel":
             return f"duel block {place}"
+        case "soak":
+            return f"soak {place}"
 
 
 def outcome_words(outcome: Outcome) -> str:
@@ -150,9 +155,21 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
         table.add_row(name, value)
     for caveat in result.caveats:
         table.add_row("caveat", Text(caveat.text, style="yellow", overflow="fold"))
+    if result.soak is not None:
+        table.add_row("soak", Text(course(result.soak.config), overflow="fold"))
+        if result.soak.opponent is not None:
+            table.add_row("  baseline", Text(course(result.soak.opponent), overflow="fold"))
     table.add_row("deploy", Text(best, overflow="fold"))
     table.add_row("report", Text(report, overflow="fold"))
     return Group(Text(verdict.kind.upper() + ": " + verdict.text, style=_VERDICT_STYLES[verdict.kind]), table)
+
+
+def check(kind: str, sentence: str, rows: Sequence[tuple[str, str]]) -> RenderableType:
+    """What a check found: the answer, and the table below it."""
+    table = Table.grid(padding=(0, 2))
+    for name, text in rows:
+        table.add_row(name, Text(text, overflow="fold"))
+    return Group(Text(f"{kind.upper()}: {sentence}", style=_CHECK_STYLES[kind]), table)
 
 
 def studies(summaries: Sequence[Summary]) -> Table:
@@ -216,6 +233,16 @@ def milliseconds(value: float) -> str:
 def rate(value: float) -> str:
     """A rate with three digits or more."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def course(told: Course) -> str:
+    """How a long run went, in words."""
+    if told.start_per_s is not None and told.end_per_s is not None:
+        said = f"{rate(told.start_per_s)}/s at the start, {rate(told.end_per_s)}/s at the end"
+    else:
+        said = f"p50 {milliseconds(told.start_ms)} at the start, {milliseconds(told.end_ms)} at the end"
+    short = f"; {told.of_short:.0%} of the short blocks' speed" if told.of_short is not None else ""
+    return f"{said} of {show_duration(told.elapsed_s)}: {told.remains:.0%} remains{short}"
 
 
 def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]:

@@ -7,22 +7,22 @@ from typing import assert_never
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from ovtune import codec
+from ovtune import codec, soak
 from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.confirmation import Confirmation
 from ovtune.errors import MeasurementError
 from ovtune.estimate import Estimate, Quantity
 from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome, SameAs
-from ovtune.field import survey_field
+from ovtune.field import last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted, Watch
 from ovtune.measurement import Block, LatencyMetric, Plan
 from ovtune.proposal import History, Reading, propose
-from ovtune.result import why_nothing
+from ovtune.result import conclude, why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
-from ovtune.study import Study, blocks_by_config
+from ovtune.study import Study, blocks_by_config, last_confirmation
 
 REFER_EVERY = 8
 """After how many trials the reference config is visited again."""
@@ -36,6 +36,7 @@ class Budget:
         trials: How many trials the study shall hold.
         timeout_s: When to stop asking for new ones, or None for never.
         confirm_s: The time that elimination and duel may take together.
+        soak_s: How long the winner and the baseline then run without a pause, each; None for not at all.
         plan: How each visit is made.
         seed: Seeds the proposals and the order of rounds.
     """
@@ -43,6 +44,7 @@ class Budget:
     trials: int
     timeout_s: float | None = None
     confirm_s: float = 120.0
+    soak_s: float | None = None
     plan: Plan = field(default_factory=Plan)
     seed: int = 0
 
@@ -90,6 +92,8 @@ class Tuning:
             self._publish()
             if not confirmation.settled and stopping():
                 stopped = "interrupted while confirming"
+            elif budget.soak_s is not None:
+                self._soak(budget.soak_s)
         ledger.note(self._goal, stopped)
         return ledger.study
 
@@ -170,6 +174,19 @@ class Tuning:
     def _next(self) -> Config | None:
         study = self._ledger.study
         return propose(study.setup.space, history_of(study, self._goal), seed=self._budget.seed)
+
+    def _soak(self, soak_s: float) -> None:
+        """Runs the sides of the last duel, or what is recommended without one, once each without a pause."""
+        ledger = self._ledger
+        number = last_confirmation(ledger.study)
+        fight = last_duel(ledger.study)
+        sides = (fight.candidate, fight.baseline) if fight else (conclude(ledger.study, self._goal).recommended,)
+        done = {v.config.key for v in ledger.study.visits if v.phase == "soak" and v.confirmation == number}
+        plan = soak.plan(self._budget.plan, soak_s)
+        for place, config in enumerate(sides, start=1):
+            if config.key not in done and not ledger.watch.stopping():
+                started = VisitStarted(phase="soak", number=place, total=len(sides), config=config)
+                ledger.visit(started, plan=plan, confirmation=number)
 
     def _publish(self) -> None:
         """Writes the confirmed values of the front for whoever looks at the database with Optuna's own tools."""

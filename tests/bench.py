@@ -42,12 +42,13 @@ class Bench:
         confirm_s: float = 90.0,
         timeout_s: float | None = None,
         seed: int = 0,
+        soak_s: float | None = None,
         stopping: Callable[[], bool] = lambda: False,
         dies_after: int | None = None,
         death: type[BaseException] | None = None,
     ) -> Study:
         """Searches as a new process does, one that dies after ``dies_after`` visits where a number is given."""
-        budget = Budget(trials=trials, confirm_s=confirm_s, timeout_s=timeout_s, seed=seed)
+        budget = Budget(trials=trials, confirm_s=confirm_s, timeout_s=timeout_s, seed=seed, soak_s=soak_s)
         watch = Watch(emit=self.events.append, stopping=stopping, clock=lambda: self.evaluator.now_s)
         evaluator = Dying(self.evaluator, dies_after, death or KilledError)
         with contextlib.closing(opened(file_url(self.path))) as store:

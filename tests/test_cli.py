@@ -24,7 +24,7 @@ from tests.fake import FakeEvaluator
 from tests.fake_runtime import FakeRuntime
 from tests.place import opened
 
-COMMANDS = ("search", "record", "report", "best", "apply", "devices", "studies")
+COMMANDS = ("search", "record", "report", "best", "apply", "check", "devices", "studies")
 
 
 @dataclass
@@ -85,7 +85,7 @@ class TestHelp:
         assert told.status == 0
         for name in COMMANDS:
             assert re.search(rf"^\W*{name} ", told.out, re.MULTILINE)
-        for name in ("check", "export", "compare"):
+        for name in ("export", "compare"):
             assert not re.search(rf"^\W*{name} ", told.out, re.MULTILINE)
 
     @pytest.mark.parametrize("command", COMMANDS)

@@ -116,7 +116,7 @@ def parent_is_map(path: tuple[str | int, ...]) -> bool:
     maps = {"properties", "latency_ms", "effective", "devices", "shapes"}
     return (
         path in optional
-        or path[-1] in {"outputs", "energy_mj_per_inference", "energy"}
+        or path[-1] in {"outputs", "soak", "energy_mj_per_inference", "energy"}
         or (len(path) > 1 and path[-2] in maps)
     )
 

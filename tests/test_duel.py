@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ovtune import stats
-from ovtune.duel import ALPHA, LEAST_PAIRS, MOST_PAIRS, Score, Standing, looks, order, score
+from ovtune.duel import ALPHA, LEAST_PAIRS, MOST_PAIRS, Score, Standing, compared, gains, looks, order, score
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, LatencyMetric, latency_of
 from tests.value import summed
@@ -255,3 +255,22 @@ def test_summaries_are_compared_by_what_both_sides_tell() -> None:
     assert score(fight, prefer="latency", goal=Goal(latency="p95"), planned=(8,)).metric == "p95"
     fight[3] = (summed(200, p50=1), fight[3][1])
     assert score(fight, prefer="latency", goal=Goal(latency="p95"), planned=(8,)).metric == "p50"
+
+
+@pytest.mark.parametrize(
+    ("prefer", "gain"), [("throughput", 0.2), ("latency", 0.1), ("balanced", 0.3), ("efficiency", math.log(2))]
+)
+def test_gains(prefer: Prefer, gain: float) -> None:
+    """The gain is positive where the first of a pair is better: faster, of less latency, of less CPU time."""
+    pairs = _pairs(np.array([[0.2, 0.0]]), np.array([[0.0, 0.1]]), cpu=0.5)
+    assert gains(pairs, prefer, "p50") == pytest.approx([gain])
+
+
+def test_compared_latency() -> None:
+    """Single blocks are compared by the asked percentile where each has a sample above it, else by the median."""
+    assert compared([(_of(20), _of(20))], "p95") == "p95"
+    assert compared([(_of(20), _of(19))], "p95") == "p50"
+
+
+def _of(samples: int) -> Block:
+    return cast("Block", _Quick(100.0, np.ones(samples)))

@@ -152,6 +152,12 @@ def test_batch_means_error_of_few_values() -> None:
     assert stats.batch_means_error(np.append(runs, [1e9] * 4)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("count", "n", "chance"), [(0, 5, 1.0), (5, 5, 1 / 32), (1, 5, 31 / 32), (3, 4, 5 / 16)])
+def test_the_chance_of_so_many_hits(count: int, n: int, chance: float) -> None:
+    """The upper tail of the binomial distribution, here of a fair coin."""
+    assert stats.at_least(count, n, 0.5) == pytest.approx(chance)
+
+
 def test_effective_count_of_independent_values() -> None:
     """Independent values count nearly in full, and never more; equal ones do, too."""
     generator = np.random.default_rng(5)

@@ -234,3 +234,13 @@ def test_block_in_words_is_rounded() -> None:
     block = fake.FakeEvaluator(noise=0.0).evaluate(fake.BASELINES[0].config, Plan())
     assert isinstance(block, Block)
     assert re.fullmatch(r"100/s, p50 [\d.]+ ms", terminal.outcome_words(block))
+
+
+def test_check_in_80_columns() -> None:
+    """The answer stands above the table, and long texts are folded."""
+    told = shown(
+        terminal.check("slower", "it is slower", [("config", "THROUGHPUT hint, " * 8), ("ratio", "0.9")]), width=80
+    )
+    assert told.startswith("SLOWER: it is slower")
+    assert max(len(line) for line in told.splitlines()) <= 80
+    assert re.search(r"^ratio +0\.9", told, re.MULTILINE)

@@ -355,3 +355,27 @@ def test_a_reference_that_fails_is_left_alone(tmp_path: Path) -> None:
     evaluator = FakeEvaluator(outcomes={first.key: Failed(reason="it hangs")})
     study = benches.make(tmp_path, small(40), evaluator=evaluator).search(20, confirm_s=SHORT)
     assert not [v for v in study.visits if v.phase == "reference"]
+
+
+def test_a_soak_follows_the_duel(bench: Bench) -> None:
+    """Winner and baseline run once each without a pause; the same command again does not repeat it."""
+    plans: list[Plan] = []
+
+    class Noting(FakeEvaluator):
+        def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
+            plans.append(plan)
+            return super().evaluate(config, plan)
+
+    bench.evaluator = Noting()
+    study = bench.search(8, soak_s=30.0)
+    long = [v for v in study.visits if v.phase == "soak"]
+    fought = last_duel(study)
+    assert fought is not None
+    assert [v.config for v in long] == [fought.candidate, fought.baseline]
+    assert [plan.duration_s for plan in plans].count(30.0) == 2
+    assert all(plan.timeout_s > 30 for plan in plans)
+    assert [v for v in bench.search(8, soak_s=30.0).visits if v.phase == "soak"] == long
+    result = conclude(study, bench.goal)
+    assert result.soak is not None
+    assert result.soak.opponent is not None
+    assert result.soak.config.elapsed_s == pytest.approx(30, rel=0.05)

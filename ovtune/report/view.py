@@ -358,8 +358,25 @@ def _counts(result: Result) -> tuple[Fact, ...]:
         Fact(name="configs measured", text=str(len(result.estimates))),
         Fact(name="configs in the space", text=f"{len(study.setup.space.configs):,}"),
         Fact(name="visits", text=", ".join(f"{count} in the {phase}" for phase, count in by_phase.items() if count)),
+        *_soak(result),
         Fact(name="ended because", text=study.stopped or NONE),
         Fact(name="ovtune", text=_version()),
+    )
+
+
+def _soak(result: Result) -> tuple[Fact, ...]:
+    """What the long runs showed."""
+    if result.soak is None:
+        return ()
+    runs = {"soak": result.soak.config, "soak of the baseline": result.soak.opponent}
+    return tuple(
+        Fact(
+            name=name,
+            text=f"{run.elapsed_s:.0f} s without a pause at {number(run.throughput_per_s)}/s; "
+            f"{run.remains:.0%} of the speed at its start remained",
+        )
+        for name, run in runs.items()
+        if run is not None
     )
 
 

@@ -35,12 +35,13 @@ import simulated
 
 from ovtune import measurement, recording_file, stats
 from ovtune.config import Config
+from ovtune.figures import Interval
 from ovtune.goal import Goal, Prefer
 from ovtune.ledger import Watch
 from ovtune.measurement import Block
 from ovtune.recording import Recording, block_of
 from ovtune.replay import Replay, setup_of
-from ovtune.result import Interval, conclude
+from ovtune.result import conclude
 from ovtune.store import Store, file_url
 from ovtune.tuning import Budget, Tuning
 

@@ -28,10 +28,11 @@ import openvino as ov
 
 from ovtune.config import Config
 from ovtune.environment import describe_host
+from ovtune.figures import Interval
 from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan, pooled
 from ovtune.preparation import Wish
-from ovtune.result import Interval, Result
+from ovtune.result import Result
 from ovtune.session import Place, Search, run
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget

@@ -1,0 +1,361 @@
+"""A check from a document's path to a judgement: the config and its opponent, measured by turns on this host."""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ovtune import check, difference, duel, preparation, soak
+from ovtune import document as documents
+from ovtune.check import Judgement
+from ovtune.config import Config
+from ovtune.document import Document
+from ovtune.environment import describe_host
+from ovtune.errors import DeploymentError, DeviceError, MeasurementError, ModelError, UsageError
+from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome
+from ovtune.host import exclusive, kept_on, read_cpus
+from ovtune.measurement import Block, Plan
+from ovtune.model import DEMO_PREFIX, Model
+from ovtune.promise import Promise, promise_of, workload_of
+from ovtune.soak import Soak
+from ovtune.trial_process import TrialProcess
+
+_MOST_FAILURES = 3
+_REPEATED = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A check to be made.
+
+    Attributes:
+        config: The document's path.
+        model: The model's path; None for the one that the document names.
+        against: The path of another document, whose config takes the opponent's place.
+        plugins: Further device names and the libraries that serve them.
+        confirm_s: The time that the pairs may take.
+        soak_s: How long each soak takes; None for none.
+        margin: What counts as a difference; None for what the document says.
+        wait: Wait while another ovtune measures on this host, instead of refusing.
+        plan: How each visit is made: as the ones were that the promise rests on.
+    """
+
+    config: Path
+    model: str | None = None
+    against: Path | None = None
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    confirm_s: float = 120.0
+    soak_s: float | None = None
+    margin: float | None = None
+    wait: bool = False
+    plan: Plan = field(default_factory=Plan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visited:
+    """One visit that was made: the ``number``-th, of at most ``total`` where that is known."""
+
+    number: int
+    total: int | None
+    side: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What a running check tells and asks its surroundings.
+
+    Attributes:
+        emit: Told of every visit.
+        stopping: Whether the user asked to stop; looked at between two visits.
+        clock: Seconds that only move forward.
+    """
+
+    emit: Callable[[Visited], None] = lambda _: None
+    stopping: Callable[[], bool] = lambda: False
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """What was measured by turns.
+
+    Attributes:
+        blocks: The config's blocks.
+        others: The opponent's, in pairs with them; empty where there is none.
+        looks: The numbers of pairs at which they were to be looked at; empty where the time is too short for any.
+        pair_s: What a pair took.
+        failures: Why visits came to nothing.
+        judgement: What they say; None where not even one pair was made.
+        cut: Whether the user stopped them before they were over.
+    """
+
+    blocks: tuple[Block, ...]
+    others: tuple[Block, ...]
+    looks: tuple[int, ...]
+    pair_s: float
+    failures: tuple[str, ...]
+    judgement: Judgement | None
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        promise: What was checked.
+        pairs: What was measured for it.
+        differences: What differs from where the document was measured, in words.
+        unconfirmed: Whether the document says that nobody confirmed its config.
+        soak: What the soak showed, where one was asked for and made.
+        failures: Why visits and soaks came to nothing.
+        interrupted: Whether the user ended it before it was over.
+    """
+
+    promise: Promise
+    pairs: Pairs
+    differences: tuple[str, ...]
+    unconfirmed: bool = False
+    soak: Soak | None = None
+    failures: tuple[str, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def kind(self) -> check.Kind:
+        """Whether the promises hold."""
+        if self.soak is not None and self.soak.below(self.promise.floor):
+            return "slower"
+        judgement = self.pairs.judgement
+        if self.pairs.cut or judgement is None:
+            return "undecided"
+        return judgement.kind
+
+
+def run(request: Request, watch: Watch) -> Finding:
+    """Makes a check.
+
+    Raises:
+        OvtuneError: a document, the model or a device cannot be used, or nothing in the document can be checked here.
+    """
+    document = documents.read(request.config)
+    against = documents.read(request.against) if request.against is not None else None
+    promise_of(document, against, margin=request.margin)
+    path = _path(request.model or document.model.path)
+    with ExitStack() as holding:
+        lock = holding.enter_context(exclusive(wait=request.wait, stopping=watch.stopping))
+        folder = Path(holding.enter_context(tempfile.TemporaryDirectory()))
+        cpu_set = _cpu_set(document)
+        holding.enter_context(kept_on(cpu_set))
+        model, own = _look(document, path, request.plugins, cpu_set)
+        other = _look(against, path, request.plugins, cpu_set)[1] if against is not None else []
+        promise = promise_of(
+            document, against, margin=request.margin, absolute=not own, absolute_against=not (own or other)
+        )
+        differences = (*own, *(f"{request.against}: {text}" for text in other if text not in own))
+        _check_something(promise, differences)
+        evaluator = TrialProcess(
+            files=preparation.weights(model, request.plugins, folder, _precisions(promise, model)),
+            plugins=request.plugins,
+            workload=workload_of(document),
+            keep_open=(lock,),
+            cache=str(folder / "compiled"),
+        )
+        pairs = measure(evaluator, promise, request, watch)
+        soaked, failures = _soak(evaluator, promise, pairs, request, watch)
+        return Finding(
+            promise=promise,
+            pairs=pairs,
+            differences=differences,
+            unconfirmed=document.verdict.kind == "unconfirmed",
+            soak=soaked,
+            failures=(*pairs.failures, *failures),
+            interrupted=watch.stopping(),
+        )
+
+
+def measure(evaluator: Evaluator, promise: Promise, request: Request, watch: Watch) -> Pairs:
+    """Pairs of fresh blocks until a planned look decides, the time is over, or the user stops it.
+
+    The first pair tells what one takes, and so how many there is time for; the looks are planned then, before anything
+    is looked at. Where the time ends earlier than planned the last look is taken there.
+
+    Raises:
+        DeviceError: the config or its opponent cannot run here.
+        MeasurementError: one of them fails again and again.
+    """
+    turns = _Turns(evaluator, promise, request.plan, watch)
+    began = watch.clock()
+    looks: tuple[int, ...] = ()
+    judgement, ended = None, False
+    while not ended and not watch.stopping():
+        turns.go()
+        done = len(turns.blocks)
+        spent_s = watch.clock() - began
+        pair_s = spent_s / max(turns.rounds, 1)
+        if done == 1 and not looks:
+            looks = duel.looks(1 + max(int((request.confirm_s - spent_s) / max(pair_s, 1e-9)), 0))
+            turns.total = looks[-1] * turns.sides
+        late = spent_s + pair_s > request.confirm_s or turns.rounds >= 2 * (looks or (duel.MOST_PAIRS,))[-1]
+        ended = late or (bool(looks) and looks[-1] < check.LEAST_BLOCKS)
+        if done and (done in looks or ended):
+            judgement = check.judge(promise, turns.blocks, turns.others, looks=len(looks))
+            ended = check.over(judgement, last=ended or done == looks[-1])
+    if judgement is None and turns.blocks:
+        judgement = check.judge(promise, turns.blocks, turns.others, looks=max(len(looks), 1))
+    return Pairs(
+        blocks=tuple(turns.blocks),
+        others=tuple(turns.others),
+        looks=looks,
+        pair_s=(watch.clock() - began) / max(turns.rounds, 1),
+        failures=tuple(turns.failures),
+        judgement=judgement,
+        cut=watch.stopping() and not ended,
+    )
+
+
+class _Turns:
+    """Visits by turns, config first in one pair and opponent first in the next; only whole pairs are kept."""
+
+    def __init__(self, evaluator: Evaluator, promise: Promise, plan: Plan, watch: Watch) -> None:
+        self.blocks: list[Block] = []
+        self.others: list[Block] = []
+        self.failures: list[str] = []
+        self.rounds = 0
+        self.total: int | None = None
+        self.sides = 1 if promise.opponent is None else 2
+        self._evaluator = evaluator
+        self._promise = promise
+        self._plan = plan
+        self._watch = watch
+        self._visits = self._repeats = 0
+        self._seen: set[str] = set()
+
+    def go(self) -> None:
+        """Makes one pair, or as much of it as can be had."""
+        opponent = self._promise.opponent
+        made: dict[str, Block] = {}
+        order = duel.order(self.rounds) if opponent is not None else ("candidate",)
+        for side in order:
+            if self._watch.stopping():
+                return
+            if side == "candidate" or opponent is None:
+                block = self._visit("config", self._promise.config)
+            else:
+                block = self._visit(opponent.name, opponent.config)
+            if block is None:
+                break
+            made[side] = block
+        self.rounds += 1
+        if len(made) == self.sides:
+            self.blocks.append(made["candidate"])
+            self.others += [made["baseline"]] if "baseline" in made else []
+
+    def _visit(self, side: str, config: Config) -> Block | None:
+        """One visit, made again where other work held it up: for a fifth of all visits at most."""
+        block = self._once(side, config)
+        if block is not None and block.contended and self._repeats < _REPEATED * self._visits:
+            self._repeats += 1
+            return block if self._watch.stopping() else self._once(side, config)
+        return block
+
+    def _once(self, side: str, config: Config) -> Block | None:
+        outcome = self._evaluator.evaluate(config, replace(self._plan, again=config.key in self._seen))
+        self._visits += 1
+        self._watch.emit(Visited(number=self._visits, total=self.total, side=side, outcome=outcome))
+        block = _block(outcome, side, self.failures, measured=bool(self.blocks))
+        self._seen |= {config.key} if block is not None else set()
+        return block
+
+
+def _block(outcome: Outcome, side: str, failures: list[str], *, measured: bool) -> Block | None:
+    match outcome:
+        case Block():
+            return outcome
+        case Infeasible(reason=reason):
+            raise DeviceError(f"{side} cannot run here ({reason}): search again on this host")
+        case Failed(reason=reason):
+            failures.append(f"{side}: {reason}")
+            if len(failures) >= _MOST_FAILURES and not measured:
+                raise MeasurementError(f"{side} failed {len(failures)} times ({reason}): search again on this host")
+            return None
+        case _:
+            raise MeasurementError(f"{side} was not measured ({outcome}): try it again")
+
+
+def _soak(
+    evaluator: Evaluator, promise: Promise, pairs: Pairs, request: Request, watch: Watch
+) -> tuple[Soak | None, tuple[str, ...]]:
+    """One long run of each side, and why one came to nothing; the config's alone where the opponent's is missing."""
+    if request.soak_s is None:
+        return None, ()
+    sides = [("config", promise.config)]
+    if promise.opponent is not None:
+        sides.append((promise.opponent.name, promise.opponent.config))
+    outcomes = soak.run(
+        evaluator,
+        [config for _, config in sides],
+        usual=request.plan,
+        duration_s=request.soak_s,
+        stopping=watch.stopping,
+    )
+    made: list[Block] = []
+    failures: list[str] = []
+    for number, ((name, _), outcome) in enumerate(zip(sides, outcomes, strict=False), start=1):
+        side = f"soak of {name}"
+        watch.emit(Visited(number=number, total=len(sides), side=side, outcome=outcome))
+        block = _block(outcome, side, failures, measured=True)
+        made += [block] if block is not None else []
+    if not made:
+        return None, tuple(failures)
+    if len(made) == 1 or pairs.judgement is None:
+        return Soak(config=soak.course(made[0], pairs.blocks)), tuple(failures)
+    short = list(zip(pairs.blocks, pairs.others, strict=True))
+    metric = pairs.judgement.metric
+    return soak.compare((made[0], made[1]), short, prefer=promise.prefer, metric=metric), tuple(failures)
+
+
+def _look(document: Document, path: str, plugins: Mapping[str, str], cpu_set: str | None) -> tuple[Model, list[str]]:
+    """The model as it is here, and what differs from where ``document`` was measured."""
+    seen = preparation.sight(path, plugins)
+    if seen.model is None:
+        raise ModelError(f"model {path} was not found: give its path after the config")
+    here = describe_host(seen.version, seen.devices, cpu_set=cpu_set)
+    found = [one.text for one in difference.differences(document, here, path=path, sha256=seen.model.sha256)]
+    if document.environment.cpu_set != cpu_set:
+        kept = f"CPUs {cpu_set}" if cpu_set is not None else "all CPUs"
+        found.append(f"it runs on {kept}, measured on {document.environment.cpu_set or 'all'}")
+    return seen.model, found
+
+
+def _cpu_set(document: Document) -> str | None:
+    """The CPUs that the document's config was kept on, where it can be kept there here."""
+    try:
+        return read_cpus(document.environment.cpu_set) if document.environment.cpu_set is not None else None
+    except UsageError:
+        return None
+
+
+def _precisions(promise: Promise, model: Model) -> list[str]:
+    configs = [promise.config] + ([promise.opponent.config] if promise.opponent is not None else [])
+    wanted = {config.precision for config in configs}
+    missing = sorted(wanted - set(model.precisions))
+    if missing:
+        raise ModelError(f"{missing[0]} weights cannot be made of {model.path}: search again on this model")
+    return [precision for precision in model.precisions if precision in wanted]
+
+
+def _check_something(promise: Promise, differences: Sequence[str]) -> None:
+    goal = promise.goal
+    limited = (goal.max_latency_ms, goal.min_throughput_per_s, goal.max_memory_bytes) != (None, None, None)
+    if promise.opponent is None and promise.next_per_s is None and not (limited and promise.limits):
+        raise DeploymentError(
+            f"the config promises nothing that can be checked here ({'; '.join(differences)}; it is its own baseline): "
+            "compare it with another one by --against, or search again on this host"
+        )
+
+
+def _path(model: str) -> str:
+    return model if model.startswith(DEMO_PREFIX) else str(Path(model).resolve())
