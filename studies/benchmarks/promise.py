@@ -15,7 +15,8 @@ recommend the same config share its truth's error: so the standard error is one 
 config has fewer than 8 held-out blocks are counted and left out: their truth is worse than what is asked.
 
 Exits with 1 where, over all searches, the mean of throughput or latency is off by more than 1 % or less than 90 % of
-the held-out blocks fall into the prediction interval. On two cores 5 to 10 minutes for 240 searches; with --quick 24.
+the held-out blocks fall into the prediction interval. On two cores 8 to 13 minutes for 240 searches; with --quick 24,
+by which nothing is judged. Most of the time goes into committing visits: a TMPDIR in memory makes it shorter.
 """
 
 import argparse
@@ -101,7 +102,7 @@ def main() -> None:
         for prefer in PREFERENCES:
             shown([o for o in found if (o.place, o.prefer) == (place, prefer)], f"{_name(path)}, {prefer}")
     met = shown(found, "all")
-    sys.exit(not met)
+    sys.exit(not met and not asked.quick)
 
 
 def search(place: int, seed: int, prefer: Prefer) -> Outcome:
