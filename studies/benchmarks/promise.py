@@ -16,7 +16,7 @@ config has fewer than 8 held-out blocks are counted and left out: their truth is
 
 Exits with 1 where, over all searches, the mean of throughput or latency is off by more than 1 % or less than 90 % of
 the held-out blocks fall into the prediction interval. On two cores 8 to 13 minutes for 240 searches; with --quick 24,
-by which nothing is judged. Most of the time goes into committing visits: a TMPDIR in memory makes it shorter.
+by which nothing is judged. A quarter of the time goes into committing visits: a TMPDIR in memory saves that.
 """
 
 import argparse
