@@ -1,5 +1,6 @@
 """Infer requests as the driver sees them: inputs written once, run again and again, no callback."""
 
+import functools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +31,8 @@ class QueueEngine:
         _fill_all(compiled, self._requests, seed)
         self.wait_idle = self._queue.get_idle_request_id
         self.is_idle = self._queue.is_ready
-        self.start = self._queue.start_async
+        # What lies in front of it in Python looks the idle request up and wraps it once more: 2 us of 8 per request.
+        self.start = functools.partial(super(ov.AsyncInferQueue, self._queue).start_async, {}, None)  # type: ignore[misc]
         self.wait_all = self._queue.wait_all
 
     def latency_ms(self, request: int) -> float:

@@ -123,10 +123,14 @@ def _latency(metric: LatencyMetric, told: Quantity | Unavailable, blocks: Sequen
 def next_block(logs: stats.Array, spread: float) -> tuple[float, float]:
     """Where the next block's throughput falls, from the logarithms of those that were seen.
 
-    As far out as a normal of their spread says, leaning on ``spread`` where they are few, and as any of them was.
+    As far out as Student's t of their deviation says, with what held some of them up in it, since that may hold up the
+    next one too; where they are few, a normal of ``spread``; and as far as any of them was.
     """
     n = len(logs)
     centre = stats.location(logs)
-    seen = stats.scale(logs) if n >= duel.LEAST_PAIRS else spread
-    reach = _NEXT_Z * max(seen, spread / 2) * math.sqrt(1 + 1 / n)
+    if n >= duel.LEAST_PAIRS:
+        deviation = max(float(np.std(logs, ddof=1)), stats.scale(logs), spread / 2)
+        reach = stats.student_quantile(n - 1) * deviation * math.sqrt(1 + 1 / n)
+    else:
+        reach = _NEXT_Z * spread * math.sqrt(1 + 1 / n)
     return math.exp(min(centre - reach, float(np.min(logs)))), math.exp(max(centre + reach, float(np.max(logs))))

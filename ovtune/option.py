@@ -27,6 +27,26 @@ Load = Annotated[
     ),
 ]
 Device = Annotated[list[str] | None, typer.Option("--device", help="Take exactly this device string (repeatable).")]
+Trials = Annotated[int, typer.Option("--trials", min=1, help="How many trials the study shall hold.")]
+Timeout = Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="Ask for no new trial after this time.")]
+StudyName = Annotated[str | None, typer.Option("--study", metavar="NAME", help="The study's name.")]
+Cpus = Annotated[
+    str | None, typer.Option("--cpus", metavar="LIST", help="Keep what is measured on these CPUs, such as 0-3,8.")
+]
+Beside = Annotated[
+    str | None, typer.Option("--beside", metavar="COMMAND", help="Run this in the background of each measurement.")
+]
+Margin = Annotated[str, typer.Option("--margin", help="What counts as a difference.")]
+Confirm = Annotated[
+    str | None,
+    typer.Option("--confirm", metavar="TIME", help="The time of elimination and duel (2m), or of a capacity (5m)."),
+]
+Soak = Annotated[
+    str | None, typer.Option("--soak", metavar="TIME", help="Then run both sides for so long without a pause.")
+]
+ReplayFile = Annotated[
+    Path | None, typer.Option("--replay", metavar="FILE", help="Measure in a recording instead of on this host.")
+]
 Configs = Annotated[
     int | None, typer.Option("--configs", min=1, help="How many configs, spread over the space. Default: all.")
 ]
@@ -39,6 +59,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 PreferOption = Literal["throughput", "latency", "balanced", "efficiency"]
 LatencyOption = Literal["p50", "p90", "p95", "p99", "p99.9", "mean"]
+LatencyChoice = Annotated[LatencyOption, typer.Option("--latency", help="The latency objective.")]
 MaxLatency = Annotated[
     str | None, typer.Option("--max-latency", metavar="TIME", help="Limit of the latency, such as 20ms.")
 ]

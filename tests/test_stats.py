@@ -115,6 +115,12 @@ def test_signed_rank_agrees_with_the_published_table() -> None:
         assert (low, high) == pytest.approx((means[largest], means[-largest - 1]))
 
 
+@pytest.mark.parametrize(("freedom", "quantile"), [(7, 2.365), (10, 2.228), (13, 2.160), (20, 2.086), (59, 2.001)])
+def test_student_quantile_agrees_with_the_published_table(freedom: int, quantile: float) -> None:
+    """The points are those of Student's table."""
+    assert stats.student_quantile(freedom) == pytest.approx(quantile, rel=0.005)
+
+
 def test_batch_means_error_of_independent_values() -> None:
     """Of values without a memory it is about the deviation by the root of the count."""
     values = np.random.default_rng(2).normal(0, 1, (200, 500))

@@ -1,0 +1,100 @@
+"""What the commands share: where their words go, how they are interrupted, and how they leave."""
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from ovtune.ledger import Event
+    from ovtune.session import Place
+
+INTERRUPTED = 130
+NARROW = 80
+_WIDE = 500
+_state = {"debug": False}
+
+
+class _Flag:
+    """Whether the user asked to stop."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+
+@contextlib.contextmanager
+def interrupts() -> Iterator[_Flag]:
+    """The first Ctrl-C sets the flag, the second stops at once."""
+    flag = _Flag()
+
+    def stop(_signal: int, _frame: Any) -> None:
+        if flag.is_set:
+            raise KeyboardInterrupt
+        flag.is_set = True
+        with contextlib.suppress(RuntimeError):  # it came while a line was being written
+            say("stopping after this measurement; press Ctrl-C again to stop at once")
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def progress(request: Any, *, quiet: bool) -> Iterator[Any]:
+    """A live view on a terminal, a line per visit elsewhere, nothing when quiet."""
+    from rich.live import Live
+
+    from ovtune.terminal import Progress
+
+    progress = Progress(request.goal, request.budget)
+    console = Console(stderr=True)
+
+    def tell(event: "Event") -> None:
+        line = progress.update(event)
+        if line is not None and not quiet and not console.is_terminal:
+            print(line, file=sys.stderr, flush=True)
+
+    if quiet or not console.is_terminal:
+        yield tell
+        return
+    with Live(progress, console=console, refresh_per_second=2, transient=True):
+        yield tell
+
+
+def place_of(studies: Path, storage: str | None) -> "Place":
+    """Where the studies are."""
+    from ovtune.session import Place
+
+    return Place(folder=studies, url=storage)
+
+
+def results(width: int = _WIDE) -> Console:
+    """Where results are shown: as wide as the terminal, or else by default so wide that no path is broken."""
+    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else width)
+
+
+def leave(message: str, status: int) -> NoReturn:
+    """Says why the command ends, and ends it."""
+    if _state["debug"]:
+        traceback.print_exc()
+    say(f"ovtune: {message}")
+    sys.exit(status)
+
+
+def say(text: str) -> None:
+    """Prints one line on standard error, whatever stands in ``text``."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    print(line, file=sys.stderr, flush=True)
+
+
+def show_tracebacks(debug: bool) -> None:  # noqa: FBT001 - the option's value
+    """Whether errors come with where they were raised."""
+    _state["debug"] = debug

@@ -1,0 +1,93 @@
+"""The commands about a config document."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ovtune import option
+from ovtune.cli.console import INTERRUPTED, NARROW, interrupts, leave, results, say
+from ovtune.errors import OvtuneError
+
+_STATUS = {"holds": 0, "slower": 3, "undecided": 4}
+
+
+def apply(
+    config: Annotated[Path, typer.Argument(help="A best.json.")],
+    model: Annotated[str | None, typer.Argument(help="The model; by default the one that was measured.")] = None,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail where the host is another one.")] = False,
+    plugin: option.Plugins = None,
+    as_json: option.AsJson = False,
+) -> None:
+    """Compile MODEL as CONFIG says, run one inference, and show requested beside effective settings."""
+    from ovtune import codec, document, terminal
+    from ovtune.deploy import Rehearsal, Rehearsed
+    from ovtune.trial_process import ask
+
+    document.read(config)
+    request = Rehearsal(path=str(config), model=model, strict=strict, plugins=option.plugins(plugin) or {})
+    answer = ask("rehearse", codec.dump(request, Rehearsal))
+    if as_json:
+        print(answer)
+        return
+    told: Rehearsed = codec.load(answer, Rehearsed)
+    results().print(terminal.settings(told.config, told.effective))
+    print(f"one inference ran in {terminal.milliseconds(told.inference_ms)}")
+    for warning in told.warnings:
+        say(f"warning: {warning}")
+
+
+def check(
+    config: Annotated[Path, typer.Argument(help="A best.json.")],
+    model: Annotated[str | None, typer.Argument(help="The model; by default the one that was measured.")] = None,
+    *,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="CONFIG", help="Compare with this config, not the baseline.")
+    ] = None,
+    soak: option.Soak = None,
+    confirm: Annotated[str, typer.Option("--confirm", metavar="TIME", help="The time that the pairs may take.")] = "2m",
+    margin: Annotated[
+        str | None, typer.Option("--margin", help="What counts as a difference. Default: as in CONFIG.")
+    ] = None,
+    plugin: option.Plugins = None,
+    wait: option.Wait = False,
+    quiet: option.Quiet = False,
+    as_json: option.AsJson = False,
+) -> None:
+    """Measure whether CONFIG still is what it promised: exit 0 it holds, 3 it is slower, 4 not decided in its time."""
+    from ovtune import checking, finding, terminal, unit
+
+    request = checking.Request(
+        config=config,
+        model=model,
+        against=against,
+        plugins=option.plugins(plugin) or {},
+        confirm_s=unit.duration_s(confirm),
+        soak_s=unit.duration_s(soak) if soak is not None else None,
+        margin=unit.fraction(margin) if margin is not None else None,
+        wait=wait,
+    )
+
+    def tell(made: checking.Visited) -> None:
+        if not quiet:
+            of = f"/{made.total}" if made.total is not None else ""
+            say(f"block {made.number}{of}: {made.side}: {terminal.outcome_words(made.outcome)}")
+
+    with interrupts() as interrupted:
+        try:
+            found = checking.run(request, checking.Watch(emit=tell, stopping=lambda: interrupted.is_set))
+        except OvtuneError as error:
+            if not interrupted.is_set:
+                raise
+            leave(f"interrupted: {error}", INTERRUPTED)
+    if as_json:
+        print(json.dumps(finding.tree(found)))
+    else:
+        results(NARROW).print(terminal.check(found.kind, finding.sentence(found), finding.rows(found)))
+        for warning in finding.warnings(found):
+            say(f"warning: {warning}")
+    if found.interrupted:
+        leave("interrupted: the answer rests on what was measured until then", INTERRUPTED)
+    raise typer.Exit(_STATUS[found.kind])

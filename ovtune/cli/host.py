@@ -1,0 +1,87 @@
+"""The commands about the host, and what can be recorded on it."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ovtune import option
+from ovtune.cli.console import INTERRUPTED, interrupts, results, say
+
+
+def record(
+    model: option.Model = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The recording, or one to go on with.")],
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each config is visited.")] = 5,
+    configs: option.Configs = None,
+    focus: Annotated[int, typer.Option("--focus", min=0, help="How many of the best are visited more often.")] = 0,
+    focus_rounds: option.FocusRounds = 0,
+    duration: Annotated[str, typer.Option("--duration", metavar="TIME", help="What is measured in a visit.")] = "800ms",
+    samples: Annotated[bool, typer.Option("--samples", help="Keep every single latency: a much larger file.")] = False,
+    load: option.Load = None,
+    device: option.Device = None,
+    plugin: option.Plugins = None,
+    seed: option.Seed = 0,
+    wait: option.Wait = False,
+    quiet: option.Quiet = False,
+) -> None:
+    """Record visits to many configs of MODEL in shuffled rounds, for search --replay."""
+    from ovtune import session, terminal, unit, workload
+    from ovtune.measurement import Plan
+    from ovtune.preparation import Wish
+    from ovtune.recorder import Recorded, Sweep
+
+    duration_s = unit.duration_s(duration)
+    taking = session.Taking(
+        out=out,
+        wish=Wish(
+            model=model,
+            workload=workload.parse(load) if load is not None else None,
+            device_strings=tuple(dict.fromkeys(device or ())),
+            plugins=option.plugins(plugin),
+        ),
+        sweep=Sweep(
+            rounds=rounds,
+            configs=configs,
+            focus=focus,
+            focus_rounds=focus_rounds,
+            plan=Plan(duration_s=duration_s, longest_s=max(duration_s, Plan().longest_s)),
+            samples=samples,
+            seed=seed,
+        ),
+        wait=wait,
+    )
+
+    def tell(made: Recorded) -> None:
+        if not quiet:
+            say(f"visit {made.number}/{made.total}: {made.config.words}: {terminal.outcome_words(made.outcome)}")
+
+    with interrupts() as interrupted:
+        complete = session.record(taking, emit=tell, stopping=lambda: interrupted.is_set)
+    print(out)
+    if not complete:
+        say("not complete: the same command goes on with it")
+        raise typer.Exit(INTERRUPTED)
+
+
+def devices(
+    model: Annotated[str | None, typer.Argument(help="Show OpenVINO's own answers for this model, too.")] = None,
+    *,
+    plugin: option.Plugins = None,
+    as_json: option.AsJson = False,
+) -> None:
+    """Show the devices of this host, and what OpenVINO itself advises on them."""
+    from dataclasses import asdict
+
+    from ovtune import preparation, space, terminal
+
+    plugins = option.plugins(plugin) or {}
+    seen = preparation.sight(model, plugins)
+    found = preparation.advice(model, plugins, space.device_strings(seen.devices)) if model is not None else ((), {})
+    if as_json:
+        print(json.dumps({**asdict(seen), "advice": [asdict(a) for a in found[0]], "refused": found[1]}))
+    else:
+        for table in terminal.devices(seen, *found):
+            results().print(table)

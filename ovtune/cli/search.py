@@ -1,0 +1,87 @@
+"""The command that searches."""
+
+from pathlib import Path
+
+import typer
+
+from ovtune import option
+from ovtune.cli.console import INTERRUPTED, interrupts, leave, place_of, progress, results
+from ovtune.errors import OvtuneError
+
+
+def search(
+    model: option.Model = None,
+    *,
+    trials: option.Trials = 50,
+    timeout: option.Timeout = None,
+    study: option.StudyName = None,
+    load: option.Load = None,
+    device: option.Device = None,
+    plugin: option.Plugins = None,
+    cpus: option.Cpus = None,
+    beside: option.Beside = None,
+    latency: option.LatencyChoice = "p95",
+    prefer: option.PreferChoice = None,
+    max_latency: option.MaxLatency = None,
+    min_throughput: option.MinThroughput = None,
+    max_memory: option.MaxMemory = None,
+    deadline: option.Deadline = None,
+    margin: option.Margin = "2%",
+    confirm: option.Confirm = None,
+    soak: option.Soak = None,
+    seed: option.Seed = 0,
+    replay: option.ReplayFile = None,
+    wait: option.Wait = False,
+    quiet: option.Quiet = False,
+    as_json: option.AsJson = False,
+    studies: option.Studies = Path("studies"),
+    storage: option.Storage = None,
+) -> None:
+    """Search for the best configuration of MODEL, or go on with its study."""
+    from ovtune import host, session, unit, workload
+    from ovtune.goal import Goal
+    from ovtune.preparation import Wish
+    from ovtune.terminal import summary
+    from ovtune.tuning import Budget
+
+    parsed = workload.parse(load) if load is not None else None
+    limits = option.limits(max_latency, min_throughput, max_memory, deadline)
+    open_loop = parsed is not None and not isinstance(parsed, workload.ClosedLoop)
+    usual: option.PreferOption = "latency" if open_loop else "balanced"
+    chosen = prefer or option.preferred(limits, open_loop=open_loop) or usual
+    request = session.Search(
+        wish=Wish(
+            model=model,
+            workload=parsed,
+            device_strings=tuple(dict.fromkeys(device or ())),
+            plugins=option.plugins(plugin),
+            cpu_set=host.read_cpus(cpus) if cpus is not None else None,
+            beside=beside,
+        ),
+        study=study,
+        goal=Goal(latency=latency, prefer=chosen, margin=unit.fraction(margin), **limits),
+        budget=Budget(
+            trials=trials,
+            timeout_s=unit.duration_s(timeout) if timeout is not None else None,
+            confirm_s=unit.duration_s(confirm or ("5m" if isinstance(parsed, workload.Capacity) else "2m")),
+            soak_s=unit.duration_s(soak) if soak is not None else None,
+            seed=seed,
+        ),
+        wait=wait,
+        replay=replay,
+    )
+    with interrupts() as interrupted, progress(request, quiet=quiet) as emit:
+        try:
+            result, files = session.run(
+                request, place_of(studies, storage), emit=emit, stopping=lambda: interrupted.is_set
+            )
+        except OvtuneError as error:
+            if not interrupted.is_set:
+                raise
+            leave(f"interrupted: {error}", INTERRUPTED)
+    if as_json:
+        print(files.best.read_text(encoding="utf-8"), end="")
+    else:
+        results().print(summary(result, str(files.best), str(files.report)))
+    if interrupted.is_set:
+        raise typer.Exit(INTERRUPTED)

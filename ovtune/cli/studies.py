@@ -1,0 +1,89 @@
+"""The commands about what was searched."""
+
+import json
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ovtune import option
+from ovtune.cli.console import place_of, results, say
+
+
+def report(
+    study: Annotated[str, typer.Argument(help="The study's name.")],
+    *,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write it.")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    studies: option.Studies = Path("studies"),
+    storage: option.Storage = None,
+) -> None:
+    """Write the report of STUDY anew."""
+    from ovtune import document, session
+    from ovtune.result import conclude
+
+    place = place_of(studies, storage)
+    with place.open() as store:
+        known = store.load(study)
+    target = out or place.folder / study / "report.html"
+    document.write(target, session.page(conclude(known, known.goal)))
+    print(target)
+    if open_:
+        webbrowser.open(target.resolve().as_uri())
+
+
+def best(
+    study: Annotated[str, typer.Argument(help="The study's name.")],
+    *,
+    prefer: option.PreferChoice = None,
+    max_latency: option.MaxLatency = None,
+    min_throughput: option.MinThroughput = None,
+    max_memory: option.MaxMemory = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the document there.")] = None,
+    studies: option.Studies = Path("studies"),
+    storage: option.Storage = None,
+) -> None:
+    """Print the best config of STUDY for another goal, from what is known."""
+    from dataclasses import replace
+
+    from ovtune import document
+    from ovtune.recommendation import document_of
+    from ovtune.result import conclude
+
+    with place_of(studies, storage).open() as store:
+        known = store.load(study)
+    limits = option.limits(max_latency, min_throughput, max_memory)
+    by_limit = option.preferred(limits, open_loop=known.goal.against == "efficiency")
+    goal = replace(known.goal, prefer=prefer or by_limit or known.goal.prefer, **limits)
+    result = conclude(known, goal)
+    text = document.text_of(document_of(result))
+    if out is None:
+        print(text, end="")
+    else:
+        document.write(out, text)
+    say(f"{result.verdict.kind}: {result.recommended.words}: {result.verdict.text}")
+
+
+def studies(
+    *,
+    delete: Annotated[str | None, typer.Option("--delete", metavar="NAME", help="Delete this study's data.")] = None,
+    as_json: option.AsJson = False,
+    studies: option.Studies = Path("studies"),
+    storage: option.Storage = None,
+) -> None:
+    """List the studies, or delete one."""
+    from dataclasses import asdict
+
+    from ovtune import terminal
+
+    with place_of(studies, storage).open() as store:
+        if delete is not None:
+            store.delete(delete)
+            print(f"deleted {delete}; its files in {studies / delete} were left")
+            return
+        found = store.summaries()
+    if as_json:
+        print(json.dumps([asdict(one) for one in found]))
+    else:
+        results().print(terminal.studies(found))
