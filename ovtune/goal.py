@@ -49,6 +49,18 @@ class Goal:
             raise UsageError(f"margin is {self.margin:g}: it must lie between 0 and 1, such as 2%")
 
 
+def usual(goal: Goal) -> Prefer:
+    """What is preferred where the user leaves it open, by the limits and by what the latency is weighed against.
+
+    In a closed loop the most throughput within a latency limit, or else the balanced point; in an open one the least
+    work within any limits, or else the least latency.
+    """
+    if goal.against == "efficiency":
+        limits = (goal.max_latency_ms, goal.min_throughput_per_s, goal.max_memory_bytes)
+        return "latency" if limits == (None, None, None) else "efficiency"
+    return "balanced" if goal.max_latency_ms is None else "throughput"
+
+
 def breaches(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> tuple[str, ...]:
     """The limits that an estimate breaks, in words; ``metric`` stands in for an objective not yet available."""
     found = []

@@ -89,13 +89,6 @@ def check_text(arguments: list[str]) -> None:
             raise UsageError(f"argument {argument!a} is no UTF-8: rename the file")
 
 
-def preferred(limits: dict[str, Any], *, open_loop: bool) -> PreferOption | None:
-    """What limits ask for where nothing else is said: the most throughput, or under a given load the least work."""
-    if open_loop:
-        return "efficiency" if limits else None
-    return "throughput" if "max_latency_ms" in limits else None
-
-
 def limits(
     max_latency: str | None, min_throughput: str | None, max_memory: str | None, deadline: str | None = None
 ) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ovtune import document as documents
 from ovtune import preparation, recording_file, report
 from ovtune.capacity import bound
 from ovtune.errors import StorageError, StudyError, UsageError
-from ovtune.goal import Goal
+from ovtune.goal import Goal, usual
 from ovtune.host import exclusive, kept_on, read_cpus
 from ovtune.ledger import Event, Watch
 from ovtune.model import DEMO_PREFIX, name_of
@@ -94,6 +94,7 @@ class Search:
         wish: What it is about.
         study: The study's name; None to name it after the model.
         goal: What is looked for.
+        usual: Whether the preference is left open: it then follows from the load and the limits.
         budget: How much it may take.
         wait: Wait while another ovtune measures on this host, instead of refusing.
     """
@@ -101,6 +102,7 @@ class Search:
     wish: Wish = field(default_factory=Wish)
     study: str | None = None
     goal: Goal = field(default_factory=Goal)
+    usual: bool = False
     budget: Budget = field(default_factory=lambda: Budget(trials=50))
     wait: bool = False
     replay: Path | None = None
@@ -149,10 +151,10 @@ def run(
         if known is not None:
             setup = known
             preparation.check_same(setup, wish, name)
-            goal = _weighed(search.goal, setup)
+            goal = _weighed(search, setup)
         else:
             setup = preparation.make(wish, _path(wish), wish.workload or ClosedLoop())
-            goal = _weighed(search.goal, setup)
+            goal = _weighed(search, setup)
             store.create(name, setup, goal)
         compiled = place.folder / name / "compiled"
         holding.callback(shutil.rmtree, compiled, ignore_errors=True)
@@ -297,6 +299,7 @@ def search(  # noqa: PLR0913 - the command's options, by name
         wish=wish,
         study=study,
         goal=goal or Goal(),
+        usual=goal is None,
         budget=budget,
         wait=wait,
         replay=Path(replay) if replay is not None else None,
@@ -313,7 +316,7 @@ def _replay(search: Search, recording: Recording, place: Place, watch: Watch) ->
     evaluator = Replay(recording)
     with place.open(make=True) as store:
         if name not in store.names():
-            store.create(name, setup, _weighed(search.goal, setup))
+            store.create(name, setup, _weighed(search, setup))
         known = store.load(name)
         if known.setup.recording != setup.recording:
             origin = "another recording" if known.setup.recording else "a host"
@@ -322,7 +325,7 @@ def _replay(search: Search, recording: Recording, place: Place, watch: Watch) ->
             )
         for visit in known.visits:
             evaluator.evaluate(visit.config, search.budget.plan)
-        goal = _weighed(search.goal, setup)
+        goal = _weighed(search, setup)
         watch = replace(watch, clock=lambda: evaluator.now_s)
         study = Tuning(store, name, evaluator, goal=goal, budget=search.budget, watch=watch).run()
         result = conclude(study, goal)
@@ -352,10 +355,11 @@ def _check_replayed(search: Search, setup: Setup, recording: Recording) -> None:
         raise UsageError(f"{search.replay} does not tell the memory of all visits: leave --max-memory out")
 
 
-def _weighed(goal: Goal, setup: Setup) -> Goal:
+def _weighed(search: Search, setup: Setup) -> Goal:
     """The goal, completed by what the load asks for, its latency weighed against what the load leaves open."""
     closed = isinstance(searched_under(setup.workload), ClosedLoop)
-    return replace(bound(goal, setup.workload), against="throughput" if closed else "efficiency")
+    goal = replace(search.goal, against="throughput" if closed else "efficiency")
+    return bound(replace(goal, prefer=usual(goal)) if search.usual else goal, setup.workload)
 
 
 def _path(wish: Wish) -> str:

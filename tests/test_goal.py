@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ovtune.errors import UsageError
 from ovtune.estimate import Estimate, Quantity, comparable
-from ovtune.goal import Goal, Prefer, breaches, common_metric, front, merit, ranked
+from ovtune.goal import Goal, Prefer, breaches, common_metric, front, merit, ranked, usual
 from tests.value import told
 
 _measured = st.integers(100, 10**7).map(lambda n: n / 1000)
@@ -149,3 +149,19 @@ def test_efficiency_is_energy_where_all_tell_it() -> None:
     assert ranked([hungry, thrifty], goal, "p50")[0] is thrifty
     mixed = {"a": thrifty, "b": hungry, "c": told(nireq=3, cpu_ms=15)}
     assert ranked(comparable(mixed).values(), goal, "p50")[0].config.nireq == 2
+
+
+@pytest.mark.parametrize(
+    ("goal", "prefer"),
+    [
+        (Goal(), "balanced"),
+        (Goal(max_latency_ms=1), "throughput"),
+        (Goal(max_memory_bytes=1), "balanced"),
+        (Goal(against="efficiency"), "latency"),
+        (Goal(against="efficiency", max_latency_ms=1), "efficiency"),
+        (Goal(against="efficiency", max_memory_bytes=1), "efficiency"),
+    ],
+)
+def test_what_is_preferred_where_it_is_left_open(goal: Goal, prefer: Prefer) -> None:
+    """Within a latency limit the most throughput; under a given load the least latency, or within limits least work."""
+    assert usual(goal) == prefer

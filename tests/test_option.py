@@ -32,18 +32,3 @@ def test_limits_are_those_that_are_given() -> None:
         "min_throughput_per_s": 300,
         "max_memory_bytes": 500e6,
     }
-
-
-@pytest.mark.parametrize(
-    ("limits", "open_loop", "prefer"),
-    [
-        ({}, False, None),
-        ({"max_latency_ms": 1}, False, "throughput"),
-        ({"max_memory_bytes": 1}, False, None),
-        ({}, True, None),
-        ({"max_latency_ms": 1}, True, "efficiency"),
-    ],
-)
-def test_what_limits_ask_for(limits: dict[str, float], open_loop: bool, prefer: str | None) -> None:
-    """Within a latency limit the most throughput; under a given load the least work."""
-    assert option.preferred(limits, open_loop=open_loop) == prefer

@@ -46,9 +46,6 @@ def search(
 
     parsed = workload.parse(load) if load is not None else None
     limits = option.limits(max_latency, min_throughput, max_memory, deadline)
-    open_loop = parsed is not None and not isinstance(parsed, workload.ClosedLoop)
-    usual: option.PreferOption = "latency" if open_loop else "balanced"
-    chosen = prefer or option.preferred(limits, open_loop=open_loop) or usual
     request = session.Search(
         wish=Wish(
             model=model,
@@ -59,7 +56,8 @@ def search(
             beside=beside,
         ),
         study=study,
-        goal=Goal(latency=latency, prefer=chosen, margin=unit.fraction(margin), **limits),
+        goal=Goal(latency=latency, prefer=prefer or "balanced", margin=unit.fraction(margin), **limits),
+        usual=prefer is None,
         budget=Budget(
             trials=trials,
             timeout_s=unit.duration_s(timeout) if timeout is not None else None,

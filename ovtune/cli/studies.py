@@ -48,14 +48,15 @@ def best(
     from dataclasses import replace
 
     from ovtune import document
+    from ovtune.goal import usual
     from ovtune.recommendation import document_of
     from ovtune.result import conclude
 
     with place_of(studies, storage).open() as store:
         known = store.load(study)
     limits = option.limits(max_latency, min_throughput, max_memory)
-    by_limit = option.preferred(limits, open_loop=known.goal.against == "efficiency")
-    goal = replace(known.goal, prefer=prefer or by_limit or known.goal.prefer, **limits)
+    goal = replace(known.goal, **limits)
+    goal = replace(goal, prefer=prefer or (goal.prefer if max_latency is None else usual(goal)))
     result = conclude(known, goal)
     text = document.text_of(document_of(result))
     if out is None:
