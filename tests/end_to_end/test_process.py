@@ -106,7 +106,7 @@ def test_first_ctrl_c_reports_and_the_second_stops_at_once(ovtune: Callable[...,
     assert read(tmp_path / "studies/mlp/best.json").verdict.kind == "unconfirmed"
     assert (tmp_path / "studies/mlp/report.html").exists()
     first = study_in(tmp_path)
-    assert 2 <= first.trials == len(first.visits) <= 4
+    assert 2 <= first.trials == len({v.trial for v in first.visits}) <= 4
     assert first.stopped == "interrupted"
 
     search = ovtune(*SEARCH, "500")
@@ -144,7 +144,8 @@ def test_kill_and_the_same_command_at_once(ovtune: Callable[..., Command], tmp_p
     assert json.loads(out)["study"]["name"] == "mlp"
     study = study_in(tmp_path)
     assert study.trials == trials
-    assert [v.trial for v in study.visits if v.phase == "search"] == list(range(trials))
+    made = dict.fromkeys(v.trial for v in study.visits if v.phase == "search")  # a contended one is made again
+    assert list(made) == list(range(trials))
     assert len({v.config.key for v in study.visits if v.phase == "search"}) == trials
     lines = re.findall(r"^trial (\d+)/", killed.err + again.err, re.MULTILINE)
     assert len(lines) == len(set(lines))

@@ -116,7 +116,7 @@ def test_cameras(tmp_path: Path) -> None:
     for key, band in result.bands.items():
         at_high = Streams(cameras=int(band.high), frames_per_s=500)
         fresh = [v for v in probed if v.phase == "verification" and v.config.key == key and v.workload == at_high]
-        assert len(fresh) == band.at_high.blocks >= 2
+        assert 2 <= band.at_high.blocks <= len(fresh)  # contended ones may have been left out
         assert band.at_high.high <= 0.01
     assert result.verdict.kind in {"better", "equal", "undecided", "infeasible", "unconfirmed"}
 
