@@ -46,6 +46,17 @@ def block(config: Config, **others: object) -> Block:
     return outcome
 
 
+def without_waiting(config: Config, **others: object) -> Block:
+    """The block of a visit in which no batch waited for its timeout, of three at most.
+
+    On a busy machine the runtime itself can miss that a batch is full, and let it wait; a driver that leaves a group
+    incomplete makes every visit wait.
+    """
+    timeout_s = float(str(config.properties["AUTO_BATCH_TIMEOUT"])) / 1000
+    found = (block(config, **others) for _ in range(3))
+    return next(b for b in found if b.cost_s < timeout_s)
+
+
 @pytest.fixture(scope="module")
 def bad_plugins(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Libraries that crash or hang as soon as they are loaded, each under a device's name."""
@@ -89,8 +100,7 @@ class TestBlocks:
 
     def test_automatic_batching(self) -> None:
         """Automatic batching is measured on a second device: whole groups, on that device, without any timeout."""
-        found = block(Config(device="BATCH:CPUX(4)", nireq=8, properties={"AUTO_BATCH_TIMEOUT": 50_000}))
-        assert found.cost_s < 50
+        found = without_waiting(Config(device="BATCH:CPUX(4)", nireq=8, properties={"AUTO_BATCH_TIMEOUT": 20_000}))
         assert found.effective["EXECUTION_DEVICES"] == ["CPUX"]
         assert found.items == len(found.latencies_ms)
         assert found.items % 4 == 0
@@ -104,11 +114,10 @@ class TestBlocks:
 
     def test_automatic_batching_in_an_open_loop(self) -> None:
         """Items wait for their group under an open load, where the timeout leaves them the time."""
-        config = Config(device="BATCH:CPU(4)", nireq=4, properties={"AUTO_BATCH_TIMEOUT": 50_000})
-        found = block(config, workload=ConstantRate(interval_s=0.05))
+        config = Config(device="BATCH:CPU(4)", nireq=4, properties={"AUTO_BATCH_TIMEOUT": 20_000})
+        found = without_waiting(config, workload=ConstantRate(interval_s=0.05))
         assert found.items == len(found.latencies_ms) == 8
         assert found.latencies_ms.max() >= 149
-        assert found.cost_s < 50
         assert "partial_batch" in {caveat.kind for caveat in found.caveats}
 
     def test_kept_on_cpus(self) -> None:
