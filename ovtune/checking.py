@@ -262,7 +262,8 @@ class _Turns:
         return block
 
     def _once(self, side: str, config: Config) -> Block | None:
-        outcome = self._evaluator.evaluate(config, replace(self._plan, again=config.key in self._seen))
+        plan = replace(self._plan, seed=self._plan.seed + self.rounds, again=config.key in self._seen)
+        outcome = self._evaluator.evaluate(config, plan)
         self._visits += 1
         self._watch.emit(Visited(number=self._visits, total=self.total, side=side, outcome=outcome))
         block = _block(outcome, side, self.failures, measured=bool(self.blocks))

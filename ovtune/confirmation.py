@@ -76,7 +76,7 @@ class Confirmation:
                     total=_ROUNDS * len(contenders),
                     config=config,
                 )
-                self._ledger.visit(started, plan=self._plan, confirmation=number, round_=round_)
+                self._ledger.visit(started, plan=self._planned(1 + round_), confirmation=number, round_=round_)
             left = {e.config.key for e in unbeaten(self._field(begun, round_ + 1), self._goal)}
             contenders = [c for c in contenders if c.key in left]
             if len(contenders) < 2:
@@ -106,6 +106,7 @@ class Confirmation:
                 return
             fight = last_duel(self._ledger.study)
             done = len(fight.pairs) if fight is not None else 0
+            plan = self._planned(1 + _ROUNDS + round_)
             for place, side in enumerate(duel.order(round_)):
                 config = sides.candidate if side == "candidate" else sides.baseline
                 if (round_, config.key) in made:
@@ -115,7 +116,13 @@ class Confirmation:
                 started = VisitStarted(
                     phase="duel", number=2 * done + place + 1, total=2 * sides.looks[-1], config=config
                 )
-                self._ledger.visit(started, plan=self._plan, confirmation=number, round_=round_)
+                self._ledger.visit(
+                    started, plan=self._planned(1 + _ROUNDS + round_), confirmation=number, round_=round_
+                )
+
+    def _planned(self, round_: int) -> Plan:
+        """How the visits of a round are made: all with the same inputs and arrivals, which no other round has."""
+        return replace(self._plan, seed=self._plan.seed + round_)
 
     def _over(self) -> bool:
         """Whether the last duel has all its pairs, or a planned look has decided it."""

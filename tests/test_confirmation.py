@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from ovtune.config import Config
-from ovtune.evaluator import Failed
+from ovtune.evaluator import Failed, Outcome
 from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import VisitStarted
+from ovtune.measurement import Plan
 from ovtune.result import conclude
 from ovtune.space import Space
 from ovtune.study import Sides
@@ -183,3 +184,21 @@ def test_going_on_gives_what_an_unbroken_search_gives(tmp_path: Path) -> None:
     course = [(v.phase, v.round, v.config.key) for v in study.visits]
     assert course == [(v.phase, v.round, v.config.key) for v in expected.visits]
     assert study.duels == expected.duels
+
+
+def test_arrivals_are_the_same_within_a_round_and_differ_between_rounds(tmp_path: Path) -> None:
+    """Whoever meets in a round has one schedule; the next round has another, so that no schedule decides the duel."""
+    seeds: dict[tuple[str, int], set[int]] = {}
+    given: list[int] = []
+
+    class Noting(FakeEvaluator):
+        def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
+            given.append(plan.seed)
+            return super().evaluate(config, plan)
+
+    study = benches.make(tmp_path, small(8), evaluator=Noting()).search(6, confirm_s=120.0)
+    for visit, seed in zip(study.visits, given, strict=True):
+        if visit.phase in {"elimination", "duel"}:
+            seeds.setdefault((visit.phase, visit.round), set()).add(seed)
+    assert all(len(same) == 1 for same in seeds.values())
+    assert len({seed for same in seeds.values() for seed in same}) == len(seeds) > 8
