@@ -116,9 +116,7 @@ class Confirmation:
                 started = VisitStarted(
                     phase="duel", number=2 * done + place + 1, total=2 * sides.looks[-1], config=config
                 )
-                self._ledger.visit(
-                    started, plan=self._planned(1 + _ROUNDS + round_), confirmation=number, round_=round_
-                )
+                self._ledger.visit(started, plan=plan, confirmation=number, round_=round_)
 
     def _planned(self, round_: int) -> Plan:
         """How the visits of a round are made: all with the same inputs and arrivals, which no other round has."""
