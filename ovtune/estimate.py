@@ -145,7 +145,7 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
 def _independent(block: Block, metric: LatencyMetric, joined: int) -> float:
     """How many independent samples of a block tell ``metric``."""
     telling = count_of(block.latencies, metric)
-    return max(min(block.effective_count, telling / joined), 1.0) if telling else 0.0
+    return max(min(block.effective_count(metric), telling / joined), 1.0) if telling else 0.0
 
 
 def comparable(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:

@@ -148,10 +148,9 @@ class Block:
         """How many latencies were measured."""
         return count_of(self.latencies)
 
-    @property
-    def effective_count(self) -> float:
-        """How many independent latencies tell as much; of a summary, as many as there were."""
-        return _effective_count(self.samples) if self.summary is None else float(self.summary.count)
+    def effective_count(self, metric: LatencyMetric) -> float:
+        """How many independent latencies tell as much about ``metric``; of a summary, as many as there were."""
+        return _effective_count(self.samples, metric) if self.summary is None else float(self.summary.count)
 
     def latency_ms(self, metric: LatencyMetric) -> float:
         """The ``metric`` of the latencies, in ms.
@@ -184,8 +183,10 @@ def _unpacked(samples: bytes) -> NDArray[np.float32]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _effective_count(samples: bytes) -> float:
-    return stats.effective_count(_unpacked(samples))
+def _effective_count(samples: bytes, metric: LatencyMetric) -> float:
+    """A percentile is told by which samples lie above it: they count, not how the others follow each other."""
+    values = _unpacked(samples)
+    return stats.effective_count(values if metric == "mean" else (values > latency_of(values, metric)).astype(float))
 
 
 def pack(times_ms: NDArray[np.floating]) -> bytes:

@@ -193,7 +193,7 @@ def test_a_tail_counts_independent_samples() -> None:
     shuffled, drifting = (estimate(CONFIG, [block(v)], SPREAD).latency_ms["p95"] for v in (values, np.sort(values)))
     assert _quantity(shuffled).value == pytest.approx(np.quantile(values, 0.95))
     assert isinstance(drifting, Unavailable)
-    assert drifting.samples < 10
+    assert drifting.samples < 65
 
 
 def test_a_tail_spreads_more_between_blocks() -> None:
