@@ -345,6 +345,8 @@ def _check_replayed(search: Search, setup: Setup, recording: Recording) -> None:
         raise UsageError(f"load {describe(wish.workload)} needs visits under many loads: search on a host for it")
     if wish.workload is not None and wish.workload != setup.workload:
         raise UsageError(f"the load of {search.replay} is {describe(setup.workload)}: leave --load out")
+    if search.budget.soak_s is not None:
+        raise UsageError(f"--soak {search.budget.soak_s:g}s needs a host: {search.replay} holds short visits only")
     if wish.device_strings:
         raise UsageError(f"--device {wish.device_strings[0]} chooses nothing in a recording: leave it out")
     if not all(record.tells(goal.latency) for record in measured):

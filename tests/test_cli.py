@@ -410,6 +410,13 @@ class TestBadInput:
         one_line(told, said)
         assert Path("file").read_bytes() == before
 
+    @pytest.mark.parametrize(("given", "value"), [(("--trials", "x"), "'x'"), (("--trials=0",), "'0'")])
+    def test_a_bad_number_is_named(self, ovtune: Callable[..., Ran], given: tuple[str, ...], value: str) -> None:
+        """A number that cannot be read or is out of bounds is shown with its option, and what would be right."""
+        told = ovtune("search", *given)
+        assert told.status == 2
+        one_line(told, f"Invalid value {value} for '--trials': Input should be")
+
     def test_taken_name_is_refused_with_the_difference(self, ovtune: Callable[..., Ran]) -> None:
         """A study's name under other circumstances is taken; what it holds stays."""
         ovtune(*SEARCH, "--study", "one")

@@ -145,6 +145,13 @@ def test_what_a_recording_cannot_give_is_refused(
         assert store.names() == []
 
 
+def test_a_soak_needs_a_host(place: Place, tmp_path: Path) -> None:
+    """A recording holds short visits only, and none of them is passed off as a long run."""
+    request = Search(replay=put(tmp_path / "r.gz"), budget=Budget(trials=3, soak_s=30.0))
+    with pytest.raises(UsageError, match="--soak 30s needs a host"):
+        session.run(request, place)
+
+
 @pytest.mark.parametrize(
     "goal", [Goal(latency="p50", prefer="efficiency"), Goal(latency="p50", max_memory_bytes=10**9)]
 )

@@ -1,7 +1,7 @@
 """The command line: arguments in, one call, results out. The only place that prints and that knows exit codes."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,8 +46,19 @@ def main() -> None:
         console.leave(f"the output cannot be written ({error.strerror}): check where it goes", _FAILED)
     except Exception as error:  # typer's own errors of usage know their message and their status
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-            console.leave(f"{error.format_message().rstrip('.')}: see ovtune --help", error.exit_code)
+            console.leave(f"{_worded(error, sys.argv)}: see ovtune --help", error.exit_code)
         raise
+
+
+def _worded(error: Any, arguments: list[str]) -> str:
+    """What is wrong about the usage; with the value, which typer leaves out."""
+    said = str(error.format_message()).rstrip(".").replace("Value error, ", "")
+    for name in getattr(getattr(error, "param", None), "opts", ()):
+        for i, argument in enumerate(arguments):
+            value = argument.partition("=")[2] if argument.startswith(f"{name}=") else "".join(arguments[i + 1 : i + 2])
+            if argument.partition("=")[0] == name:
+                return said.replace("Invalid value for", f"Invalid value {value!r} for")
+    return said
 
 
 @app.callback(invoke_without_command=True)

@@ -10,7 +10,7 @@ from ovtune.config import Config
 from ovtune.field import last_duel
 from ovtune.figures import Measured
 from ovtune.goal import Goal
-from ovtune.measurement import LATENCY_METRICS, LatencyMetric
+from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
 from ovtune.report.chart import Chart, DuelChart, charts_of, duel_chart, ratio_of, weighed
 from ovtune.report.drawing import Drawing, draw_duel, draw_front
 from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number
@@ -388,6 +388,7 @@ def _counts(result: Result) -> tuple[Fact, ...]:
         Fact(name="configs in the space", text=f"{len(study.setup.space.configs):,}"),
         Fact(name="visits", text=", ".join(f"{count} in the {phase}" for phase, count in by_phase.items() if count)),
         *_soak(result),
+        *_course(result),
         Fact(name="ended because", text=study.stopped or NONE),
         Fact(name="ovtune", text=_version()),
     )
@@ -407,6 +408,17 @@ def _soak(result: Result) -> tuple[Fact, ...]:
         for name, run in runs.items()
         if run is not None
     )
+
+
+def _course(result: Result) -> tuple[Fact, ...]:
+    """What the host was doing meanwhile: others' work, and the processor's frequency where it is told."""
+    blocks = [v.outcome for v in result.study.visits if isinstance(v.outcome, Block)]
+    held_up = sum(block.contended for block in blocks)
+    facts = [Fact(name="held up by other work", text=f"{held_up} of {len(blocks)} measurements")]
+    told = [block.frequency_mhz for block in blocks if block.frequency_mhz is not None]
+    if told:
+        facts.append(Fact(name="processor frequency", text=f"{min(told):.0f} to {max(told):.0f} MHz"))
+    return tuple(facts)
 
 
 def _version() -> str:

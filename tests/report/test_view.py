@@ -3,6 +3,7 @@ from typing import get_args
 
 from ovtune.evaluator import Failed, SameAs
 from ovtune.goal import Goal
+from ovtune.measurement import Block
 from ovtune.report.view import BADGES, View, view_of
 from ovtune.result import conclude
 from ovtune.verdict import VerdictKind
@@ -101,3 +102,22 @@ def test_goal_in_words() -> None:
     goal = Goal(max_latency_ms=25, min_throughput_per_s=50, max_memory_bytes=500e6)
     asked = {fact.name: fact.text for fact in view_of(sample.result(goal=goal)).asked}
     assert "p95 at most 25 ms; at least 50/s; memory at most 500 MB; differences count from 2 %" in asked["goal"]
+
+
+def test_the_hosts_course_is_told() -> None:
+    """How many measurements other work held up is said, and the processor's frequency where the host tells it."""
+    result = sample.result()
+    visits = []
+    for place, visit in enumerate(result.study.visits):
+        found = visit.outcome
+        if isinstance(found, Block):
+            found = dataclasses.replace(found, others_busy=0.5 * (place < 3), frequency_mhz=2000.0 + place)
+        visits.append(dataclasses.replace(visit, outcome=found))
+    study = dataclasses.replace(result.study, visits=tuple(visits))
+    facts = {fact.name: fact.text for fact in view_of(conclude(study, result.goal)).counts}
+    blocks = sum(isinstance(v.outcome, Block) for v in visits)
+    assert facts["held up by other work"] == f"3 of {blocks} measurements"
+    assert facts["processor frequency"].startswith("2000 to 20")
+    told = {fact.name: fact.text for fact in view().counts}
+    assert told["held up by other work"].startswith("0 of ")
+    assert "processor frequency" not in told
