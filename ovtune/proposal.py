@@ -40,12 +40,14 @@ class History:
         readings: By the config's key; configs that share blocks share the reading.
         closed: The keys that are not to be proposed again: measured, shared, infeasible or failed.
         infeasible: The keys that could not run.
+        twins: The keys that are likely to run as one that was measured: proposed when nothing else is left.
     """
 
     first: tuple[Config, ...]
     readings: Mapping[str, Reading]
     closed: frozenset[str]
     infeasible: frozenset[str]
+    twins: frozenset[str] = frozenset()
 
 
 def propose(space: Space, history: History, *, seed: int) -> Config | None:
@@ -57,6 +59,8 @@ def propose(space: Space, history: History, *, seed: int) -> Config | None:
     free = np.array([key not in history.closed for key in keys])
     if not free.any():
         return None
+    fresh = free & np.array([key not in history.twins for key in keys])
+    free = fresh if fresh.any() else free
     points = features(space.configs)
     known = np.array([i for i, key in enumerate(keys) if key in history.readings], dtype=int)
     seen = np.array([i for i, key in enumerate(keys) if key in history.closed], dtype=int)

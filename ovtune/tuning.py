@@ -24,6 +24,7 @@ from ovtune.result import conclude, why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
 from ovtune.study import Study, blocks_by_config, last_confirmation
+from ovtune.twin import expected
 from ovtune.workload import Capacity
 
 REFER_EVERY = 8
@@ -234,6 +235,11 @@ def history_of(study: Study, goal: Goal) -> History:
         readings=readings,
         closed=frozenset(closed),
         infeasible=frozenset(infeasible),
+        twins=expected(
+            study.setup.space.configs,
+            {v.config.key: v.config for v in study.visits if isinstance(v.outcome, Block)}.values(),
+            owners,
+        ),
     )
 
 

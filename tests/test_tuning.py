@@ -379,3 +379,15 @@ def test_a_soak_follows_the_duel(bench: Bench) -> None:
     assert result.soak is not None
     assert result.soak.opponent is not None
     assert result.soak.config.elapsed_s == pytest.approx(30, rel=0.05)
+
+
+def test_trials_are_not_spent_on_what_runs_alike(tmp_path: Path) -> None:
+    """Once two pairs ran alike, the twins of measured configs wait until everything else was tried."""
+    setup = small(12)
+    halved = tuple(replace(c, precision="FP16") for c in setup.space.configs)
+    setup = replace(setup, space=Space(configs=(*setup.space.configs, *halved)))
+    study = benches.make(tmp_path, setup).search(len(setup.space.configs), confirm_s=SHORT)
+    kinds = [type(v.outcome).__name__ for v in of(study, "search")]
+    half = len(kinds) // 2
+    assert Counter(kinds) == {"Block": half, "SameAs": half}
+    assert kinds[: half + 2].count("SameAs") <= 2
