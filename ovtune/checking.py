@@ -328,6 +328,8 @@ def _look(document: Document, path: str, plugins: Mapping[str, str], cpu_set: st
     if document.environment.cpu_set != cpu_set:
         kept = f"CPUs {cpu_set}" if cpu_set is not None else "all CPUs"
         found.append(f"it runs on {kept}, measured on {document.environment.cpu_set or 'all'}")
+    if document.environment.beside is not None:
+        found.append(f"nothing runs beside it, measured beside {document.environment.beside!r}")
     return seen.model, found
 
 

@@ -240,6 +240,7 @@ class EnvironmentPart(_Part):
     system: str
     cpu_set: str | None = None
     energy: Literal["readable", "root only", "none"] = "none"
+    beside: str | None = None
 
 
 class StudyPart(_Part):

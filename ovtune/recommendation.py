@@ -87,6 +87,7 @@ def document_of(result: Result) -> Document:
             system=environment.system,
             cpu_set=environment.cpu_set,
             energy=environment.energy,
+            beside=setup.beside,
         ),
         study=StudyPart(name=study.name, trial=result.trial, created=study.created),
         capacity=_capacity(result, result.recommended),

@@ -261,11 +261,9 @@ def course(told: Course) -> str:
 
 def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]:
     throughput = measured.throughput_per_s
+    blocks = f"{measured.blocks} {'block' if measured.blocks == 1 else 'blocks'}"
     rows = [
-        (
-            "  throughput",
-            f"{rate(throughput.value)}/s ({rate(throughput.low)} to {rate(throughput.high)}, {measured.blocks} blocks)",
-        )
+        ("  throughput", f"{rate(throughput.value)}/s ({rate(throughput.low)} to {rate(throughput.high)}, {blocks})")
     ]
     for name in dict.fromkeys(("p50", metric)):
         told = measured.latency_ms[name]

@@ -254,6 +254,7 @@ class TestDifferences:
             ({"openvino": "2025.1"}, "OpenVINO is 2026.4, measured with 2025.1"),
             ({"cpus": 999}, f"{len(os.sched_getaffinity(0))} CPUs may be used, measured with 999"),
             ({"cpu_set": "4000"}, "it runs on all CPUs, measured on 4000"),
+            ({"beside": "stress -c 1"}, "nothing runs beside it, measured beside 'stress -c 1'"),
         ],
     )
     def test_absolute_figures_of_other_circumstances_are_not_judged(

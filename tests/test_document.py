@@ -117,7 +117,7 @@ def parent_is_map(path: tuple[str | int, ...]) -> bool:
     maps = {"properties", "latency_ms", "effective", "devices", "shapes"}
     return (
         path in optional
-        or path[-1] in {"outputs", "soak", "energy_mj_per_inference", "energy", "capacity"}
+        or path[-1] in {"outputs", "soak", "energy_mj_per_inference", "energy", "beside", "capacity"}
         or (len(path) > 1 and path[-2] in maps)
     )
 
