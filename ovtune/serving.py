@@ -138,9 +138,9 @@ def _judged(
         text = f"{name} is already best here: it {words.full(its)}; no other config that was tried does so"
         return ("equal", text) if others_done else ("unconfirmed", f"{text}, but not all were: {_MORE}")
     if its is None:
-        nothing = words.nothing if answers_done else f"what was not found in time: {_MORE}"
-        text = f"It {words.full(mine)}; {name} {words.verb} {nothing}"
-        return ("better" if answers_done else "unconfirmed"), text
+        if answers_done:
+            return "better", f"It {words.full(mine)}; {name} {words.verb} {words.nothing}"
+        return "unconfirmed", f"It {words.full(mine)}; how much {name} {words.verb} was not found in time: {_MORE}"
     other = f"{best.config.words} {words.verb} {words.short(mine)}"
     match _standing(mine, its, words):
         case "more":
