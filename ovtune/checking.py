@@ -16,6 +16,7 @@ from ovtune.environment import describe_host
 from ovtune.errors import DeploymentError, DeviceError, MeasurementError, ModelError, UsageError
 from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome
 from ovtune.host import exclusive, kept_on, read_cpus
+from ovtune.ledger import REPEATED
 from ovtune.measurement import Block, Plan
 from ovtune.model import DEMO_PREFIX, Model
 from ovtune.promise import Promise, promise_of, workload_of
@@ -23,7 +24,6 @@ from ovtune.soak import Soak
 from ovtune.trial_process import TrialProcess
 
 _MOST_FAILURES = 3
-_REPEATED = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +256,7 @@ class _Turns:
     def _visit(self, side: str, config: Config) -> Block | None:
         """One visit, made again where other work held it up: for a fifth of all visits at most."""
         block = self._once(side, config)
-        if block is not None and block.contended and self._repeats < _REPEATED * self._visits:
+        if block is not None and block.contended and self._repeats < REPEATED * self._visits:
             self._repeats += 1
             return block if self._watch.stopping() else self._once(side, config)
         return block

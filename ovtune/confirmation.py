@@ -47,7 +47,7 @@ class Confirmation:
 
     def run(self, time_s: float) -> None:
         """Eliminates and duels within ``time_s``; what was cut off is taken up where it stood."""
-        number = self._latest()
+        number = last_confirmation(self._ledger.study)
         if not self._up_to_date():
             if not self._fresh(number) or number in self._ledger.study.duels:
                 number += 1
@@ -138,7 +138,7 @@ class Confirmation:
 
     def _up_to_date(self) -> bool:
         """Whether the last confirmation has its duel, for this goal, and no trial came after it."""
-        latest = self._latest()
+        latest = last_confirmation(self._ledger.study)
         sides = self._ledger.study.duels.get(latest)
         return sides is not None and sides.goal == self._goal and self._fresh(latest)
 
@@ -147,9 +147,6 @@ class Confirmation:
         visits = self._ledger.study.visits
         last_trial = max((v.number for v in visits if v.phase == "search"), default=-1)
         return last_trial < min((v.number for v in visits if v.confirmation == number), default=-1)
-
-    def _latest(self) -> int:
-        return last_confirmation(self._ledger.study)
 
     def _field(self, begun: int | None = None, rounds: int = 0) -> Field:
         """What is known; with ``begun`` as it was after so many rounds of the elimination that began at that visit."""

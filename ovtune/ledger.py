@@ -12,7 +12,8 @@ from ovtune.store import Store
 from ovtune.study import Phase, Sides, Study, Visit
 from ovtune.workload import Workload
 
-_REPEATED = 0.2
+REPEATED = 0.2
+"""The share of all visits that may be repeats of contended ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ class Ledger:
         return outcome
 
     def _may_repeat(self) -> bool:
-        return self._repeats < _REPEATED * len(self.study.visits)
+        return self._repeats < REPEATED * len(self.study.visits)
 
     def _visit(
         self, started: VisitStarted, *, plan: Plan, trial: int | None, confirmation: int, round_: int
