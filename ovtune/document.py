@@ -5,8 +5,6 @@ Reading checks the form and nothing else: a document is data, and whether it hol
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ovtune.config import Config
-from ovtune.errors import DocumentError, StorageError
+from ovtune.errors import DocumentError
 
 FORMAT = "ovtune-config"
 VERSION = 1
@@ -390,28 +388,6 @@ def _complaint(error: ValidationError, tree: Any) -> str:
 def text_of(document: Document) -> str:
     """The document as JSON text."""
     return document.model_dump_json(indent=2) + "\n"
-
-
-def write(path: Path, text: str | bytes) -> None:
-    """Writes a file under a temporary name and renames it, so that nobody ever reads half of it.
-
-    Raises:
-        StorageError: the folder cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}-")
-        partial = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(text.encode() if isinstance(text, str) else text)
-            partial.chmod(0o644)
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written ({error.strerror}): check the folder's permissions") from error
 
 
 def schema() -> dict[str, Any]:

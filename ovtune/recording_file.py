@@ -20,7 +20,7 @@ from typing import IO, Any, Self
 
 import pydantic
 
-from ovtune import codec, document
+from ovtune import codec, whole
 from ovtune.config import Config
 from ovtune.environment import Environment
 from ovtune.errors import RecordingError, StorageError, UsageError
@@ -95,7 +95,7 @@ class Writer:
         with _written(self._path):
             self._stream.close()
             if self.records:
-                document.write(self._path, gzip.compress(self._part.read_bytes(), mtime=0))
+                whole.write(self._path, gzip.compress(self._part.read_bytes(), mtime=0))
             self._part.unlink()
 
     def __enter__(self) -> Self:
@@ -114,7 +114,7 @@ class Writer:
             read(self._path)
             lines = gzip.decompress(self._path.read_bytes())
         if not lines:
-            document.write(self._part, header_line(wanted))
+            whole.write(self._part, header_line(wanted))
             return wanted, ()
         header, records = _parsed(io.BytesIO(lines), str(self._path))
         differences = list(wanted.environment.differences(header.environment))
@@ -127,7 +127,7 @@ class Writer:
                 f"recording {self._path} was made under other circumstances ({'; '.join(differences)}): "
                 "name another file with --out"
             )
-        document.write(self._part, lines)
+        whole.write(self._part, lines)
         return header, records
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ovtune import document as documents
-from ovtune import preparation, recording_file, report
+from ovtune import preparation, recording_file, report, whole
 from ovtune.capacity import bound
 from ovtune.errors import StorageError, StudyError, UsageError
 from ovtune.goal import Goal, usual
@@ -204,8 +204,8 @@ def record(
 def publish(result: Result, folder: Path) -> Files:
     """Writes ``report.html`` and ``best.json`` into the study's folder."""
     files = Files(report=folder / "report.html", best=folder / "best.json")
-    documents.write(files.best, documents.text_of(document_of(result)))
-    documents.write(files.report, page(result))
+    whole.write(files.best, documents.text_of(document_of(result)))
+    whole.write(files.report, page(result))
     return files
 
 

@@ -11,13 +11,14 @@ import pytest
 from ovtune import codec, deploy, survey
 from ovtune.config import Config
 from ovtune.deploy import Rehearsal, apply, differences
-from ovtune.document import Document, part_of, text_of, write
+from ovtune.document import Document, part_of, text_of
 from ovtune.environment import Device, Environment, describe_host
 from ovtune.errors import DeploymentError, DeviceError, DocumentError, ModelError
 from ovtune.goal import Goal
 from ovtune.model import digest
 from ovtune.recommendation import document_of
 from ovtune.result import conclude
+from ovtune.whole import write
 from tests import fake
 
 DOCUMENT = document_of(conclude(fake.study(), Goal()))

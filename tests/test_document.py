@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from ovtune import document as documents
 from ovtune.config import Config
-from ovtune.document import Document, config_of, parse, part_of, read, schema, text_of, write
+from ovtune.document import Document, config_of, parse, part_of, read, schema, text_of
 from ovtune.errors import DocumentError, StorageError
 from ovtune.goal import Goal
 from ovtune.recommendation import document_of
 from ovtune.result import conclude
+from ovtune.whole import write
 from tests import fake
 from tests.value import configs
 

@@ -20,14 +20,14 @@ def report(
     storage: option.Storage = None,
 ) -> None:
     """Write the report of STUDY anew."""
-    from ovtune import document, session
+    from ovtune import session, whole
     from ovtune.result import conclude
 
     place = place_of(studies, storage)
     with place.open() as store:
         known = store.load(study)
     target = out or place.folder / study / "report.html"
-    document.write(target, session.page(conclude(known, known.goal)))
+    whole.write(target, session.page(conclude(known, known.goal)))
     print(target)
     if open_:
         webbrowser.open(target.resolve().as_uri())
@@ -47,7 +47,7 @@ def best(
     """Print the best config of STUDY for another goal, from what is known."""
     from dataclasses import replace
 
-    from ovtune import document
+    from ovtune import document, whole
     from ovtune.goal import usual
     from ovtune.recommendation import document_of
     from ovtune.result import conclude
@@ -62,7 +62,7 @@ def best(
     if out is None:
         print(text, end="")
     else:
-        document.write(out, text)
+        whole.write(out, text)
     say(f"{result.verdict.kind}: {result.recommended.words}: {result.verdict.text}")
 
 

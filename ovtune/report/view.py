@@ -1,23 +1,21 @@
 """The view-model: everything that the report shows, as plain values, made from a result."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
-from typing import get_args
 
 from ovtune.config import Config
 from ovtune.field import last_duel
 from ovtune.figures import Measured
 from ovtune.goal import Goal
-from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
+from ovtune.measurement import LATENCY_METRICS, LatencyMetric
 from ovtune.report.chart import Chart, DuelChart, charts_of, duel_chart, ratio_of, weighed
+from ovtune.report.course import counts_of, version
 from ovtune.report.drawing import Drawing, draw_duel, draw_front
 from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number
 from ovtune.report.row import Fact, Row, facts_of, rows_of
 from ovtune.result import Result
 from ovtune.serving import told_of
-from ovtune.study import Phase, reason_of
+from ovtune.study import reason_of
 from ovtune.verdict import VerdictKind
 from ovtune.workload import Capacity, describe, explain
 
@@ -133,7 +131,7 @@ def view_of(result: Result, documents: Mapping[str, str] | None = None) -> View:
     return View(
         study=study.name,
         created=study.created,
-        version=_version(),
+        version=version(),
         model=setup.model.name,
         kind=result.verdict.kind,
         badge=BADGES[result.verdict.kind],
@@ -162,7 +160,7 @@ def view_of(result: Result, documents: Mapping[str, str] | None = None) -> View:
         rows=rows,
         recommended=next((r for r in rows if r.number == result.trial), rows[0]),
         failures=_failures(result),
-        counts=_counts(result),
+        counts=counts_of(result),
         stopped=study.stopped,
     )
 
@@ -373,56 +371,3 @@ def _failures(result: Result) -> tuple[Failure, ...]:
 def _listed(places: list[str], most: int = 12) -> str:
     shown = ", ".join(places[:most])
     return f"{shown} and {len(places) - most} more" if len(places) > most else shown
-
-
-def _counts(result: Result) -> tuple[Fact, ...]:
-    study = result.study
-    made = Counter(v.phase for v in study.visits)
-    always = ("search", "reference", "elimination", "duel")
-    by_phase = {phase: made[phase] for phase in get_args(Phase) if made[phase] or phase in always}
-    return (
-        Fact(name="study", text=study.name),
-        Fact(name="begun", text=study.created),
-        Fact(name="trials", text=str(sum(v.trial is not None for v in study.visits))),
-        Fact(name="configs measured", text=str(len(result.estimates))),
-        Fact(name="configs in the space", text=f"{len(study.setup.space.configs):,}"),
-        Fact(name="visits", text=", ".join(f"{count} in the {phase}" for phase, count in by_phase.items() if count)),
-        *_soak(result),
-        *_course(result),
-        Fact(name="ended because", text=study.stopped or NONE),
-        Fact(name="ovtune", text=_version()),
-    )
-
-
-def _soak(result: Result) -> tuple[Fact, ...]:
-    """What the long runs showed."""
-    if result.soak is None:
-        return ()
-    runs = {"soak": result.soak.config, "soak of the baseline": result.soak.opponent}
-    return tuple(
-        Fact(
-            name=name,
-            text=f"{run.elapsed_s:.0f} s without a pause at {number(run.throughput_per_s)}/s; "
-            f"{run.remains:.0%} of the speed at its start remained",
-        )
-        for name, run in runs.items()
-        if run is not None
-    )
-
-
-def _course(result: Result) -> tuple[Fact, ...]:
-    """What the host was doing meanwhile: others' work, and the processor's frequency where it is told."""
-    blocks = [v.outcome for v in result.study.visits if isinstance(v.outcome, Block)]
-    held_up = sum(block.contended for block in blocks)
-    facts = [Fact(name="held up by other work", text=f"{held_up} of {len(blocks)} measurements")]
-    told = [block.frequency_mhz for block in blocks if block.frequency_mhz is not None]
-    if told:
-        facts.append(Fact(name="processor frequency", text=f"{min(told):.0f} to {max(told):.0f} MHz"))
-    return tuple(facts)
-
-
-def _version() -> str:
-    try:
-        return metadata.version("ovtune")
-    except metadata.PackageNotFoundError:
-        return "from a checkout"
