@@ -4,15 +4,16 @@
     python studies/benchmarks/promise.py --simulate
 
 Each search is whole: 30 trials, elimination, duel, by the code that a real one runs, with a place in the recorded time,
-a seed and a preference of its own. It measures in the even rounds of the recording and never sees the odd ones, which
-tell the truth: the robust location of the recommended config's throughput there, and its pooled p95 (p50 where the
-recording does not tell p95). Compared with it is what `best.json` publishes. Rounds that lie between each other have
-the same host, so what is left is the error of measuring and of choosing, not the host's course.
+a seed and a preference of its own. Of each two neighbouring rounds it measures in one, drawn for each search anew; the
+other rounds, which it never sees, tell the truth: the robust location of the recommended config's throughput there, and
+its pooled p95 (p50 where the recording does not tell p95). Compared with it is what `best.json` publishes. Rounds that
+are drawn so have the same host, so what is left is the error of measuring and of choosing, not the host's course. A
+second search of the same preference measures in just the rounds that the first one left, and the other way round: where
+half of a recording's blocks happen to be faster than the other half, one gains what the other loses.
 
-Printed is the mean of the logarithm of claimed / true. The searches of a recording share its blocks, and those that
-recommend the same config share its truth's error: so the standard error is one over distinct configs of a recording
-(cluster-robust), and the share of held-out blocks in the prediction interval comes with one, too. Searches whose
-config has fewer than 8 held-out blocks are counted and left out: their truth is worse than what is asked.
+Printed is the mean of the logarithm of claimed / true with its standard error over those pairs of searches, and the
+same for the share of held-out blocks in the prediction interval. They hold for the noise of these recordings. Searches
+whose config has fewer than 8 held-out blocks are counted and left out: their truth is worse than what is asked.
 
 Exits with 1 where, over all searches, the mean of throughput or latency is off by more than 1 % or less than 90 % of
 the held-out blocks fall into the prediction interval. On two cores 8 to 13 minutes for 240 searches; with --quick 24,
@@ -57,11 +58,20 @@ _recordings: list[Recording] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one search; the errors are logarithms of claimed / true, None where the truth is too thin."""
+class Task:
+    """A search to make: in which recording, for what, and in which of the two halves that its pair shares out."""
 
     place: int
     prefer: Prefer
+    pair: int
+    mirrored: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one search; the errors are logarithms of claimed / true, None where the truth is too thin."""
+
+    task: Task
     config: str
     kind: str
     source: str
@@ -86,11 +96,20 @@ def main() -> None:
         parser.error("name a recording, or --simulate")
     paths = [*asked.recordings, *(range(3) if asked.simulate else ())]
     searches = QUICK_SEARCHES if asked.quick else asked.searches
-    tasks = [(i % len(paths), asked.seed + i, PREFERENCES[i // len(paths) % 3]) for i in range(searches)]
+    tasks = [
+        Task(
+            place=pair % len(paths),
+            prefer=PREFERENCES[pair // len(paths) % len(PREFERENCES)],
+            pair=asked.seed + pair,
+            mirrored=mirrored,
+        )
+        for pair in range(searches // 2)
+        for mirrored in (False, True)
+    ]
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of the processes that are started below
     began = time.monotonic()
     with multiprocessing.get_context("spawn").Pool(PROCESSES, initializer=_open, initargs=(paths,)) as pool:
-        found = pool.starmap(search, tasks, chunksize=1)
+        found = pool.map(search, tasks, chunksize=1)
     print(
         f"{len(found)} searches in {time.monotonic() - began:.0f} s, {np.median([o.took_s for o in found]):.2f} s each"
     )
@@ -100,32 +119,32 @@ def main() -> None:
     print(f"{head}{'searches':>10}{'configs':>9}")
     for place, path in enumerate(paths):
         for prefer in PREFERENCES:
-            shown([o for o in found if (o.place, o.prefer) == (place, prefer)], f"{_name(path)}, {prefer}")
+            shown([o for o in found if (o.task.place, o.task.prefer) == (place, prefer)], f"{_name(path)}, {prefer}")
     met = shown(found, "all")
     sys.exit(not met and not asked.quick)
 
 
-def search(place: int, seed: int, prefer: Prefer) -> Outcome:
-    """One whole search in the even rounds of a recording, judged by the odd ones."""
-    recording, began = _recordings[place], time.perf_counter()
-    even = {r.round for r in recording.records if r.round % 2 == 0}
+def search(task: Task) -> Outcome:
+    """One whole search in one half of a recording's rounds, judged by the other."""
+    recording, began = _recordings[task.place], time.perf_counter()
+    seen = half(recording, task)
     last_s = recording.records[-1].started_s
-    evaluator = Replay(recording, rounds=even, start_s=float(np.random.default_rng([seed, 3]).uniform(0, last_s)))
+    evaluator = Replay(recording, rounds=seen, start_s=float(np.random.default_rng([task.pair, 3]).uniform(0, last_s)))
     told = all(r.tells("p95") for r in recording.records if r.ok)
-    goal = Goal(prefer=prefer, latency="p95" if told else "p50")
+    goal = Goal(prefer=task.prefer, latency="p95" if told else "p50")
     with tempfile.TemporaryDirectory() as folder:
         store = Store(file_url(Path(folder) / "ovtune.db"))
         store.create("s", setup_of(recording), goal)
         watch = Watch(clock=lambda: evaluator.now_s)
-        study = Tuning(store, "s", evaluator, goal=goal, budget=Budget(trials=TRIALS, seed=seed), watch=watch).run()
+        budget = Budget(trials=TRIALS, seed=2 * task.pair + task.mirrored)
+        study = Tuning(store, "s", evaluator, goal=goal, budget=budget, watch=watch).run()
         store.close()
     result = conclude(study, goal)
-    truth = _held_out(recording, result.recommended)
+    truth = _held_out(recording, result.recommended, seen)
     claimed, latency = result.measured, result.measured.latency_ms[result.metric]
     enough = len(truth) >= LEAST_TRUTH
     return Outcome(
-        place=place,
-        prefer=prefer,
+        task=task,
         config=result.recommended.key,
         kind=result.verdict.kind,
         source=claimed.source,
@@ -151,16 +170,16 @@ def shown(found: Sequence[Outcome], name: str) -> bool:
     covered, covered_error = clustered([(o, o.inside / o.held_out) for o in found])
     columns = [(100 * throughput, throughput_error), (100 * latency, latency_error), (100 * covered, covered_error)]
     cells = "".join(f"{f'{value:.2f} +- {100 * error:.2f}':>18}" for value, error in columns)
-    print(f"{name:<42}{cells}{len(found):>10}{len({(o.place, o.config) for o in found}):>9}")
+    print(f"{name:<42}{cells}{len(found):>10}{len({(o.task.place, o.config) for o in found}):>9}")
     return max(abs(throughput), abs(latency)) <= MOST_OFF and covered >= LEAST_COVERED
 
 
 def clustered(values: Sequence[tuple[Outcome, float]]) -> tuple[float, float]:
-    """The mean, and its standard error where the searches that recommend one config of a recording go together."""
+    """The mean, and its standard error where the two searches of a pair go together."""
     mean = float(np.mean([value for _, value in values]))
-    sums: defaultdict[tuple[int, str], float] = defaultdict(float)
+    sums: defaultdict[int, float] = defaultdict(float)
     for outcome, value in values:
-        sums[outcome.place, outcome.config] += value - mean
+        sums[outcome.task.pair] += value - mean
     groups = len(sums)
     if groups < 2:
         return mean, math.inf
@@ -168,11 +187,18 @@ def clustered(values: Sequence[tuple[Outcome, float]]) -> tuple[float, float]:
     return mean, error
 
 
-def _held_out(recording: Recording, config: Config) -> list[Block]:
+def half(recording: Recording, task: Task) -> set[int]:
+    """Of each two neighbouring rounds one, by a coin; the other one in the mirrored search of the pair."""
+    rounds = sorted({r.round for r in recording.records})
+    coins = np.random.default_rng([task.pair, 4]).random(len(rounds)) < 0.5
+    return {round_ for i, round_ in enumerate(rounds) if (coins[i // 2] == (i % 2 == 0)) != task.mirrored}
+
+
+def _held_out(recording: Recording, config: Config, seen: set[int]) -> list[Block]:
     return [
         block_of(r, recording.header, started_at=r.started_s)
         for r in recording.records
-        if r.ok and r.round % 2 == 1 and r.config.key == config.key
+        if r.ok and r.round not in seen and r.config.key == config.key
     ]
 
 
