@@ -252,7 +252,7 @@ def search(  # noqa: PLR0913 - the command's options, by name
     beside: str | None = None,
     goal: Goal | None = None,
     timeout_s: float | None = None,
-    confirm_s: float = 120.0,
+    confirm_s: float | None = None,
     soak_s: float | None = None,
     seed: int = 0,
     wait: bool = False,
@@ -274,7 +274,8 @@ def search(  # noqa: PLR0913 - the command's options, by name
         beside: A command that runs in the background of every measurement.
         goal: What is looked for.
         timeout_s: When to stop asking for new trials.
-        confirm_s: The time that elimination and duel may take together.
+        confirm_s: The time that elimination and duel may take together, by default two minutes; that a capacity may
+            take, by default five.
         soak_s: How long the winner and the baseline then run without a pause, each.
         seed: Seeds proposals and inputs.
         wait: Wait while another ovtune measures on this host, instead of refusing.

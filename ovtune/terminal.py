@@ -24,11 +24,11 @@ from ovtune.serving import told_of
 from ovtune.soak import Course
 from ovtune.space import Advice
 from ovtune.store import Summary
-from ovtune.study import Study
+from ovtune.study import Phase, Study
 from ovtune.survey import Sight
 from ovtune.tuning import Budget
 from ovtune.unit import show_duration
-from ovtune.workload import describe
+from ovtune.workload import ClosedLoop, describe
 
 _VERDICT_STYLES: Mapping[str, str] = {
     "better": "bold green",
@@ -44,6 +44,7 @@ _ENERGY: Mapping[Access, str] = {
     "none": "energy per inference: this host has no counters for it",
 }
 
+_CONFIRMING: frozenset[Phase] = frozenset({"elimination", "duel", "capacity", "verification"})
 _CHECK_STYLES: Mapping[str, str] = {"holds": "bold green", "slower": "bold red", "undecided": "bold yellow"}
 
 
@@ -71,7 +72,7 @@ class Progress:
             case VisitStarted():
                 if self._current is None or _stage(self._current) != _stage(event):
                     self._phase_began, self._phase_done = time.monotonic(), 0
-                if event.phase in {"elimination", "duel"} and self._confirmation_began is None:
+                if event.phase in _CONFIRMING and self._confirmation_began is None:
                     self._confirmation_began = time.monotonic()
                 self._current = event
                 return None
@@ -83,10 +84,12 @@ class Progress:
 
     def left_s(self) -> float:
         """The time left: what the trials that are left take at the present pace, and the confirmation."""
+        load = ClosedLoop() if self._study is None else self._study.setup.workload
+        confirmation_s = self._budget.confirmation_s(load)
         if self._confirmation_began is not None:
-            left = self._budget.confirm_s - (time.monotonic() - self._confirmation_began)
+            left = confirmation_s - (time.monotonic() - self._confirmation_began)
             return max(0.0, left if self._current is None else min(left, self._remaining_s()))
-        return self._remaining_s() + self._budget.confirm_s
+        return self._remaining_s() + confirmation_s
 
     def __rich__(self) -> RenderableType:
         """The live view."""

@@ -25,10 +25,12 @@ from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
 from ovtune.study import Study, blocks_by_config, last_confirmation
 from ovtune.twin import expected
-from ovtune.workload import Capacity
+from ovtune.workload import Capacity, Load
 
 REFER_EVERY = 8
 """After how many trials the reference config is visited again."""
+CONFIRM_S, CAPACITY_S = 120.0, 300.0
+"""How long elimination and duel together, or the search for a capacity, may take unless told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,8 @@ class Budget:
     Attributes:
         trials: How many trials the study shall hold.
         timeout_s: When to stop asking for new ones, or None for never.
-        confirm_s: The time that elimination and duel may take together, or the search for a capacity.
+        confirm_s: The time that elimination and duel may take together, or the search for a capacity; None for
+            what is usual for it.
         soak_s: How long the winner and the baseline then run without a pause, each; None for not at all.
         plan: How each visit is made.
         seed: Seeds the proposals and the order of rounds.
@@ -46,10 +49,16 @@ class Budget:
 
     trials: int
     timeout_s: float | None = None
-    confirm_s: float = 120.0
+    confirm_s: float | None = None
     soak_s: float | None = None
     plan: Plan = field(default_factory=Plan)
     seed: int = 0
+
+    def confirmation_s(self, load: Load) -> float:
+        """The time that is left for what follows the trials of a study under ``load``."""
+        if self.confirm_s is not None:
+            return self.confirm_s
+        return CAPACITY_S if isinstance(load, Capacity) else CONFIRM_S
 
 
 class Tuning:
@@ -88,12 +97,12 @@ class Tuning:
             ledger.note(self._goal, stopped)
             raise MeasurementError(why_nothing(ledger.study))
         budget = self._budget
-        asks = isinstance(ledger.study.setup.workload, Capacity)
-        after = Probing if asks else Confirmation
+        load = ledger.study.setup.workload
+        after = Probing if isinstance(load, Capacity) else Confirmation
         confirmation = after(ledger, goal=self._goal, plan=budget.plan, seed=budget.seed)
         if not stopping():
             if not confirmation.settled:
-                confirmation.run(budget.confirm_s)
+                confirmation.run(budget.confirmation_s(load))
             self._publish()
             if not confirmation.settled and stopping():
                 stopped = "interrupted while confirming"

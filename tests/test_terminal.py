@@ -22,7 +22,7 @@ from ovtune.store import Summary
 from ovtune.study import Phase
 from ovtune.survey import Sight
 from ovtune.tolerance import Judgement
-from ovtune.tuning import Budget
+from ovtune.tuning import CAPACITY_S, CONFIRM_S, Budget
 from ovtune.workload import Streams, StreamsCapacity
 from tests import fake
 
@@ -90,6 +90,19 @@ class TestProgress:
         assert progress.left_s() == pytest.approx(10)
         clock[0] += 50
         assert progress.left_s() == 0
+
+    def test_time_left_knows_what_a_capacity_may_take(self, clock: list[float]) -> None:
+        """Five minutes unless told, counted from its first block on, as those of elimination and duel are."""
+        load = StreamsCapacity(frames_per_s=30)
+        study = replace(STUDY, setup=replace(STUDY.setup, workload=load))
+        progress = terminal.Progress(Goal(deadline_ms=33), Budget(trials=1))
+        progress.update(started(1, total=1))
+        assert progress.left_s() == pytest.approx(CONFIRM_S)
+        progress.update(replace(ended(1, total=1), study=study))
+        progress.update(started(1, total=1000, phase="capacity"))
+        clock[0] += 50
+        progress.update(started(2, total=1000, phase="capacity"))
+        assert progress.left_s() == pytest.approx(CAPACITY_S - 50)
 
     @pytest.mark.parametrize(
         ("phase", "label"),

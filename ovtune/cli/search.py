@@ -44,12 +44,11 @@ def search(
     from ovtune.terminal import summary
     from ovtune.tuning import Budget
 
-    parsed = workload.parse(load) if load is not None else None
     limits = option.limits(max_latency, min_throughput, max_memory, deadline)
     request = session.Search(
         wish=Wish(
             model=model,
-            workload=parsed,
+            workload=workload.parse(load) if load is not None else None,
             device_strings=tuple(dict.fromkeys(device or ())),
             plugins=option.plugins(plugin),
             cpu_set=host.read_cpus(cpus) if cpus is not None else None,
@@ -61,7 +60,7 @@ def search(
         budget=Budget(
             trials=trials,
             timeout_s=unit.duration_s(timeout) if timeout is not None else None,
-            confirm_s=unit.duration_s(confirm or ("5m" if isinstance(parsed, workload.Capacity) else "2m")),
+            confirm_s=unit.duration_s(confirm) if confirm is not None else None,
             soak_s=unit.duration_s(soak) if soak is not None else None,
             seed=seed,
         ),

@@ -46,7 +46,7 @@ from ovtune import duel, recording_file, stats
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, Summary
 from ovtune.recording import Record, Recording, block_of
-from ovtune.tuning import Budget
+from ovtune.tuning import CONFIRM_S
 
 LEAST_BLOCKS = 40
 PREFERENCES: tuple[Prefer, ...] = ("throughput", "latency", "balanced")
@@ -55,7 +55,7 @@ PAIRS = (8, 12, 20, 30, 40, 60)
 SHORTEST = 10
 VISITS_BEFORE = 45
 """About as many as the trials of a search and its elimination make before a duel."""
-DUEL_S = 0.65 * Budget(trials=1).confirm_s
+DUEL_S = 0.65 * CONFIRM_S
 FALSE_RATE, FALSE_BOUND, FOUND_RATE = 0.05, 0.06, 0.90
 LAGS = (1, 2, 3, 5, 10)
 GOAL = Goal()
