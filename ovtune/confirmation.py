@@ -9,14 +9,15 @@ from ovtune import duel
 from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.estimate import Estimate
-from ovtune.field import Field, beaten, contested, last_duel, survey_field
+from ovtune.field import Duel, Field, beaten, contested, last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted
 from ovtune.measurement import Block, Plan
 from ovtune.study import Sides, last_confirmation
 
 _ROUNDS = 3
-_SHARE = 0.35
+_MORE = 1.5
+"""How many times the pairs of a duel that stayed open there must be time for, before another one is fought."""
 _CHALLENGERS = 5
 _ANSWERS = 3
 _CLEARLY = 2.0
@@ -30,30 +31,35 @@ class Confirmation:
         goal: What is looked for.
         plan: How each visit is made.
         seed: Seeds the order of the rounds.
+        time_s: The time for both.
     """
 
-    def __init__(self, ledger: Ledger, *, goal: Goal, plan: Plan, seed: int) -> None:
+    def __init__(self, ledger: Ledger, *, goal: Goal, plan: Plan, seed: int, time_s: float) -> None:
         self._ledger = ledger
         self._goal = goal
         self._plan = plan
         self._seed = seed
+        self._time_s = time_s
 
     @property
     def settled(self) -> bool:
-        """Whether the last duel came after the last trial and to its end, or there is nothing to duel for."""
+        """Whether the last duel came after the last trial and to its end, or there is nothing to duel for.
+
+        One that stayed open is fought anew, with fresh pairs, where there is time for many more than it had.
+        """
         if self._field().challenger is None:
             return True
-        return self._up_to_date() and self._over()
+        return self._up_to_date() and self._over() and not self._worth_another()
 
-    def run(self, time_s: float) -> None:
-        """Eliminates and duels within ``time_s``; what was cut off is taken up where it stood."""
+    def run(self) -> None:
+        """Eliminates and duels; what was cut off is taken up where it stood."""
         number = last_confirmation(self._ledger.study)
-        if not self._up_to_date():
+        if not self._up_to_date() or self._worth_another():
             if not self._fresh(number) or number in self._ledger.study.duels:
                 number += 1
             now = self._ledger.watch.clock()
-            self._eliminate(number, now + _SHARE * time_s)
-            self._challenge(number, now + time_s)
+            self._eliminate(number, now + (1 - duel.SHARE) * self._time_s)
+            self._challenge(number, now + self._time_s)
         self._fight(number)
 
     def _eliminate(self, number: int, until: float) -> None:
@@ -129,12 +135,22 @@ class Confirmation:
             return False
         if len(fight.pairs) >= fight.planned[-1]:
             return True
-        if len(fight.pairs) not in fight.planned:
-            return False
+        return len(fight.pairs) in fight.planned and not self._open(fight)
+
+    def _open(self, fight: Duel) -> bool:
+        """Whether the pairs of a duel, as many as at a planned look, leave it undecided."""
         field = self._field()
         prefer = contested(self._goal, field.estimates[fight.baseline.key], field.metric)
         told = duel.score(fight.pairs, prefer=prefer, goal=self._goal, planned=fight.planned)
-        return told.standing != "undecided"
+        return told.standing == "undecided"
+
+    def _worth_another(self) -> bool:
+        """Whether the last duel ended undecided, and there is time for many more pairs than it had."""
+        fight = last_duel(self._ledger.study)
+        if fight is None or len(fight.pairs) < fight.planned[-1] or not self._open(fight):
+            return False
+        affordable = min(int(duel.SHARE * self._time_s / fight.pair_s), duel.MOST_PAIRS)
+        return affordable >= _MORE * len(fight.pairs)
 
     def _up_to_date(self) -> bool:
         """Whether the last confirmation has its duel, for this goal, and no trial came after it."""

@@ -1,12 +1,12 @@
 """The winner of a search against the strongest baseline: fresh pairs of blocks, and what they allow to say.
 
 Looking at the data while it comes in and stopping when it pleases makes equal things look different. So the looks
-are set beforehand, and the error is shared out over them (Bonferroni): each look's interval is made at
-``ALPHA / looks``, and all of them hold together with probability 1 - ``ALPHA``.
+are set beforehand, and the error is shared out over them (Bonferroni): the intervals of all looks hold together with
+probability 1 - ``ALPHA``. The last look gets most of it, since it has the most pairs to use it with.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -18,9 +18,13 @@ from ovtune.measurement import Block, LatencyMetric, count_of, share_of
 
 ALPHA = 0.05
 LEAST_PAIRS = 8
-"""A signed-rank interval has bounds from here on, at the level that three looks or fewer leave."""
-MOST_PAIRS = 60
+"""A signed-rank interval has bounds from here on, at the level that any look has."""
+MOST_PAIRS = 400
+SHARE = 0.65
+"""Of the time of elimination and duel together, what the duel has at least."""
 _LOOKS = 3
+_SHARES: Mapping[int, tuple[float, ...]] = {1: (1.0,), 2: (0.3, 0.7), 3: (0.16, 0.24, 0.6)}
+"""How the looks share ``ALPHA``, by how many there are."""
 
 Work = Literal["CPU time", "energy"]
 Standing = Literal["better", "trade", "equal", "worse", "undecided"]
@@ -70,6 +74,12 @@ def looks(cap: int) -> tuple[int, ...]:
     return tuple(sorted(step for step in steps if step <= cap)) or (cap,)
 
 
+def level(planned: Sequence[int], pairs: int) -> float:
+    """The error that the last of the ``planned`` looks that ``pairs`` have reached may make."""
+    reached = sum(look <= pairs for look in planned)
+    return ALPHA * _SHARES[len(planned)][max(reached, 1) - 1]
+
+
 def order(pair: int) -> tuple[Literal["candidate", "baseline"], Literal["candidate", "baseline"]]:
     """Which side goes first in a pair: A B, B A, A B, ... so that a drift of the host falls on both alike."""
     return ("candidate", "baseline") if pair % 2 == 0 else ("baseline", "candidate")
@@ -85,7 +95,7 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
     throughput, latency = gains(pairs, "throughput", metric), -gains(pairs, "latency", metric)
     work, cost = costs(pairs)
     gain = gains(pairs, prefer, metric)
-    alpha = ALPHA / len(planned)
+    alpha = level(planned, len(pairs))
     gain_low, gain_high = stats.signed_rank_interval(gain, alpha=alpha)
     throughput_low, throughput_high = stats.signed_rank_interval(throughput, alpha=alpha)
     latency_low, latency_high = stats.signed_rank_interval(latency, alpha=alpha)
@@ -150,10 +160,10 @@ def _ratio(logs: stats.Array, low: float, high: float) -> Ratio:
 def _more_pairs(compared: Sequence[stats.Array], margin: float) -> int:
     """The pairs after which intervals as wide as today's differences make them lie clear of 0 or inside the margin.
 
-    From the width of a normal interval, 2.4 deviations / sqrt(pairs), at the level of a look; the widest one counts.
+    From the width of a normal interval, 2.2 deviations / sqrt(pairs), at the level of the last look; the widest counts.
     """
     total = 0
     for logs in compared:
         distance = max(abs(stats.location(logs)), margin - abs(stats.location(logs)))
-        total = max(total, math.ceil((2.4 * stats.scale(logs) / distance) ** 2))
+        total = max(total, math.ceil((2.2 * stats.scale(logs) / distance) ** 2))
     return max(total - len(compared[0]), LEAST_PAIRS)

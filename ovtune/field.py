@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.estimate import Estimate, Spread, comparable, estimate, spread_of
@@ -36,6 +38,11 @@ class Duel:
     goal: Goal
     pairs: tuple[tuple[Block, Block], ...]
     planned: tuple[int, ...]
+
+    @property
+    def pair_s(self) -> float:
+        """What a pair takes, by those that were made."""
+        return float(np.median([candidate.cost_s + baseline.cost_s for candidate, baseline in self.pairs]))
 
     @property
     def judged(self) -> tuple[tuple[Block, Block], ...]:

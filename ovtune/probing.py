@@ -23,9 +23,10 @@ class Probing:
         goal: What is looked for, with its limit.
         plan: How each visit is made, but for its load and its length.
         seed: Seeds the arrivals.
+        time_s: The time for it.
     """
 
-    def __init__(self, ledger: Ledger, *, goal: Goal, plan: Plan, seed: int) -> None:
+    def __init__(self, ledger: Ledger, *, goal: Goal, plan: Plan, seed: int, time_s: float) -> None:
         load = ledger.study.setup.workload
         if not isinstance(load, Capacity):
             raise TypeError(f"{load} asks for no capacity")
@@ -33,6 +34,7 @@ class Probing:
         self._goal = goal
         self._plan = plan
         self._seed = seed
+        self._time_s = time_s
         self._load: Capacity = load
         self._tolerance = tolerance_of(goal, load)
 
@@ -41,10 +43,10 @@ class Probing:
         """Whether no further block is due."""
         return self._next() is None
 
-    def run(self, time_s: float) -> None:
-        """Makes the blocks that are due, within ``time_s``; what was cut off is taken up where it stood."""
+    def run(self) -> None:
+        """Makes the blocks that are due; what was cut off is taken up where it stood."""
         watch = self._ledger.watch
-        until = watch.clock() + time_s
+        until = watch.clock() + self._time_s
         while (due := self._next()) is not None and not watch.stopping():
             finding, wanted = due
             duration_s = seconds(self._load, wanted, self._tolerance, joined_by(finding.config))

@@ -84,7 +84,7 @@ def conclude(study: Study, goal: Goal) -> Result:
     if fight is None or score is None:
         verdict = unconfirmed(strongest.name, leads=recommended.key == owner)
     else:
-        verdict = decided(strongest.name, fight.candidate, score, goal, unsteady=unsteady)
+        verdict = decided(strongest.name, fight.candidate, score, goal, pair_s=fight.pair_s, unsteady=unsteady)
     verdict = limited(verdict, strongest.name, broken, recommended=recommended.key, baseline=owner)
     doubts = _doubts(blocks[recommended.key][1], confirmed=verdict.kind != "unconfirmed")
     if unsteady is not None and fight is not None and recommended == fight.candidate:

@@ -99,10 +99,11 @@ class Tuning:
         budget = self._budget
         load = ledger.study.setup.workload
         after = Probing if isinstance(load, Capacity) else Confirmation
-        confirmation = after(ledger, goal=self._goal, plan=budget.plan, seed=budget.seed)
+        time_s = budget.confirmation_s(load)
+        confirmation = after(ledger, goal=self._goal, plan=budget.plan, seed=budget.seed, time_s=time_s)
         if not stopping():
             if not confirmation.settled:
-                confirmation.run(budget.confirmation_s(load))
+                confirmation.run()
             self._publish()
             if not confirmation.settled and stopping():
                 stopped = "interrupted while confirming"

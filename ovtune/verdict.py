@@ -7,9 +7,10 @@ from typing import Literal
 
 from ovtune.caveat import Caveat
 from ovtune.config import Config
-from ovtune.duel import Ratio, Score, Work
+from ovtune.duel import MOST_PAIRS, SHARE, Ratio, Score, Work
 from ovtune.goal import Goal
 from ovtune.measurement import LatencyMetric
+from ovtune.unit import show_duration
 
 VerdictKind = Literal["better", "trade", "equal", "undecided", "infeasible", "unconfirmed"]
 
@@ -40,8 +41,19 @@ def unconfirmed(baseline: str, *, leads: bool) -> Verdict:
     return Verdict(kind="unconfirmed", text=text, throughput_ratio=None, latency_ratio=None, pairs=0)
 
 
-def decided(baseline: str, rival: Config, score: Score, goal: Goal, *, unsteady: Caveat | None = None) -> Verdict:
-    """The verdict of a duel, without the limits; ``unsteady`` says of the rival that it cannot be relied on."""
+def decided(  # noqa: PLR0913 - what a verdict says, by name
+    baseline: str, rival: Config, score: Score, goal: Goal, *, pair_s: float, unsteady: Caveat | None = None
+) -> Verdict:
+    """The verdict of a duel, without the limits.
+
+    Args:
+        baseline: The name of the strongest of OpenVINO's own answers.
+        rival: The best of the other configs.
+        score: Where the duel stands.
+        goal: What it was for.
+        pair_s: What a pair of measurements took.
+        unsteady: What is said of a rival that cannot be relied on.
+    """
     kind: VerdictKind
     own = own_answer(baseline)
     match score.standing:
@@ -56,7 +68,7 @@ def decided(baseline: str, rival: Config, score: Score, goal: Goal, *, unsteady:
             kind = "undecided"
             text = f"Whether {rival.words} beats {own} stayed open after {score.pairs} pairs of measurements"
             if score.more_pairs is not None:
-                text += f"; about {score.more_pairs} more would decide it"
+                text += _needed(score.pairs + score.more_pairs, score.more_pairs, pair_s)
             elif unsteady is not None:
                 text = f"{rival.words} gains on the whole over {own}, but cannot be relied on. {unsteady.text}"
     return Verdict(
@@ -92,6 +104,14 @@ def limited(
 def own_answer(baseline: str) -> str:
     """How a baseline is called in a sentence: the user's own config is none of OpenVINO's."""
     return baseline if baseline.startswith(("your ", "the first ")) else f"OpenVINO's {baseline}"
+
+
+def _needed(total: int, more: int, pair_s: float) -> str:
+    """What would decide a duel that stayed open."""
+    if total > MOST_PAIRS:
+        return f"; it would take about {total}, more than a duel makes: they differ too little to be told apart here"
+    wanted = show_duration(math.ceil(total * pair_s / SHARE)).replace(" ", "")
+    return f"; about {more} more would decide it, as in --confirm {wanted}"
 
 
 def _gains(score: Score, goal: Goal, margin: float) -> str:

@@ -260,7 +260,7 @@ class TestErrorRates:
     def _document(self, generator: np.random.Generator, gain: float) -> Promise:
         """What a duel of 30 pairs promises."""
         ours, others = self._session(generator, 30, 0.0, gain)
-        low, _ = stats.signed_rank_interval(ours - others, alpha=duel.ALPHA / 3)
+        low, _ = stats.signed_rank_interval(ours - others, alpha=duel.level((10, 20, 30), 30))
         centre, reach = stats.location(ours), 1.96 * stats.scale(ours) * math.sqrt(1 + 1 / 30)
         return promise(
             goal=Goal(prefer="throughput"),

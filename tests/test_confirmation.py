@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ovtune import duel
 from ovtune.config import Config
 from ovtune.evaluator import Failed, Outcome
 from ovtune.field import survey_field
@@ -100,6 +101,20 @@ def test_verdicts(tmp_path: Path, factor: float, kinds: set[str], wins: bool) ->
     assert (result.recommended in others) == wins
 
 
+def test_an_open_duel_is_fought_anew_with_much_more_time(tmp_path: Path) -> None:
+    """Where noise left it open, the same command does nothing more; with much more time a larger duel follows."""
+    bench = benches.make(tmp_path, small(16), evaluator=FakeEvaluator(noise=0.2, truth=lambda _: 100.0))
+    bench.goal = Goal(latency="p50", prefer="throughput")
+    first = bench.search(6, confirm_s=60)
+    assert conclude(first, bench.goal).verdict.kind == "undecided"
+    assert len(bench.search(6, confirm_s=60).visits) == len(first.visits)
+    again = bench.search(6, confirm_s=400)
+    assert again.duels.keys() == {1, 2}
+    assert again.duels[2].looks[-1] >= 1.5 * again.duels[1].looks[-1]
+    assert {v.confirmation for v in again.visits[len(first.visits) :]} == {2}
+    assert len(bench.search(6, confirm_s=400).visits) == len(again.visits)
+
+
 def test_short_time_leaves_it_unconfirmed(bench: Bench) -> None:
     """Without the time for eight pairs there is no duel, and the verdict says unconfirmed."""
     study = bench.search(6, confirm_s=12)
@@ -174,8 +189,9 @@ def test_failing_side_ends_the_duel(tmp_path: Path) -> None:
     assert conclude(study, bench.goal).verdict.kind == "unconfirmed"
 
 
-def test_going_on_gives_what_an_unbroken_search_gives(tmp_path: Path) -> None:
+def test_going_on_gives_what_an_unbroken_search_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search stopped in each phase in turn makes the same visits in the same order as a whole one."""
+    monkeypatch.setattr(duel, "MOST_PAIRS", 40)
     whole, broken = (benches.make(tmp_path / n, small(5), evaluator=Repeating()) for n in "ab")
     expected = whole.search(7, confirm_s=250)
     for after in (3, 9, 12, 16, 19, 24):

@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ovtune import stats
-from ovtune.duel import ALPHA, LEAST_PAIRS, MOST_PAIRS, Score, Standing, compared, gains, looks, order, score
+from ovtune.duel import (
+    ALPHA,
+    LEAST_PAIRS,
+    MOST_PAIRS,
+    Score,
+    Standing,
+    compared,
+    gains,
+    level,
+    looks,
+    order,
+    score,
+)
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, LatencyMetric, latency_of
 from tests.value import summed
@@ -65,7 +77,15 @@ def test_looks(cap: int) -> None:
 
 @pytest.mark.parametrize(
     ("cap", "planned"),
-    [(3, (3,)), (8, (8,)), (9, (8, 9)), (20, (8, 14, 20)), (24, (8, 16, 24)), (60, (20, 40, 60)), (500, (20, 40, 60))],
+    [
+        (3, (3,)),
+        (8, (8,)),
+        (9, (8, 9)),
+        (20, (8, 14, 20)),
+        (24, (8, 16, 24)),
+        (60, (20, 40, 60)),
+        (500, (134, 267, 400)),
+    ],
 )
 def test_looks_are_thirds(cap: int, planned: tuple[int, ...]) -> None:
     """The looks are at a third, at two thirds and at the end, the first not before the least pairs."""
@@ -77,9 +97,18 @@ def test_every_look_can_decide(cap: int) -> None:
     """At each planned look the interval has bounds, though the error is shared out over all of them."""
     planned = looks(cap)
     for look in planned:
-        low, high = stats.signed_rank_interval(np.linspace(1, 2, look), alpha=ALPHA / len(planned))
+        low, high = stats.signed_rank_interval(np.linspace(1, 2, look), alpha=level(planned, look))
         assert math.isfinite(low)
         assert math.isfinite(high)
+
+
+@given(st.integers(LEAST_PAIRS, 100))
+def test_the_looks_share_the_error(cap: int) -> None:
+    """Together they make no more than the whole error; the last one, which has the most pairs, may make most of it."""
+    planned = looks(cap)
+    levels = [level(planned, look) for look in planned]
+    assert sum(levels) == pytest.approx(ALPHA)
+    assert levels == sorted(levels)
 
 
 def test_order_alternates() -> None:

@@ -87,7 +87,7 @@ class TestSentence:
     @pytest.mark.parametrize(
         ("rate", "spread", "ending"),
         [
-            (118.2, 0.04, "pairs, more than a check makes; a wider --margin takes fewer"),
+            (117.94, 0.04, "pairs, more than a check makes; a wider --margin takes fewer"),
             (117.61, 0.04, "it is too near to it to be told apart; a wider --margin can be shown"),
         ],
     )

@@ -1,4 +1,5 @@
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -99,7 +100,8 @@ def test_better() -> None:
     assert result.recommended == BEST
     assert result.baseline.name == "THROUGHPUT hint on CPU"
     assert result.verdict.throughput_ratio is not None
-    assert result.verdict.throughput_ratio.low < 1.3 < result.verdict.throughput_ratio.high
+    assert result.verdict.throughput_ratio.value == pytest.approx(1.3, rel=0.01)
+    assert 1 < result.verdict.throughput_ratio.low < result.verdict.throughput_ratio.high < 1.6
     assert result.verdict.text.startswith("30 % (")
     assert result.verdict.text.endswith("than OpenVINO's THROUGHPUT hint on CPU")
     assert result.verdict.pairs == 20
@@ -127,11 +129,18 @@ def test_equal(best: float) -> None:
 
 def test_undecided() -> None:
     """Where noise hides the difference the baseline is recommended, and it is said how much more would tell."""
-    result = conclude(_fought(_truth(102), noise=0.3), QUICK)
+    result = conclude(_fought(_truth(102), noise=0.1), QUICK)
     assert result.verdict.kind == "undecided"
     assert result.recommended == result.baseline.config == THROUGHPUT
     assert "after 20 pairs" in result.verdict.text
-    assert "more would decide it" in result.verdict.text
+    assert re.search(r"about \d+ more would decide it, as in --confirm (\d+h)?(\d+m)?(\d+s)?$", result.verdict.text)
+
+
+def test_a_difference_too_small_to_be_told_apart() -> None:
+    """Where it would take more pairs than any duel makes, that is said, and no time is promised."""
+    result = conclude(_fought(_truth(102), noise=0.3), QUICK)
+    assert result.verdict.kind == "undecided"
+    assert "more than a duel makes" in result.verdict.text
 
 
 def test_infeasible() -> None:
