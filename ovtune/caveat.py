@@ -13,6 +13,7 @@ WORDING: Mapping[str, str] = {
     "the loop that submits them is measured more than the runtime.",
     "effective_differs": "{name} was asked to be {requested} and is {effective}.",
     "few_samples": "Only {samples} inferences fitted into the measurement.",
+    "few_recorded": "The recording holds fresh blocks for {pairs} of the {planned} pairs that the duel had time for.",
     "generator_late": "The load generator was {late_ms:.3g} ms late at p99: the latencies hold that error.",
     "key_dropped": "{name} was asked for and the runtime shows no such setting.",
     "not_steady": "The speed had not settled after {warmup_s:.1f} s of warm-up.",
@@ -25,8 +26,8 @@ WORDING: Mapping[str, str] = {
     "throttled": "Heat slowed the processor down {events} times while it was measured.",
     "threads_capped": "A CPU quota of {quota:.3g} allows fewer CPUs than the {cpus} that the runtime sees; "
     "threads were capped at {threads}.",
-    "unstable": "Its throughput spreads {ratio:.1f} times as wide as the baseline's from one measurement to the next; "
-    "three of four reach {low:.0%} of what three of four of the baseline's reach.",
+    "unstable": "Its {objective} spreads {ratio:.1f} times as wide as the baseline's from one measurement to the next; "
+    "by what three of four measurements reach, it is {low:.0%} as good.",
     "unconfirmed": "The recommendation was not confirmed against the baseline: the search was ended before, "
     "or --confirm left too little time.",
 }

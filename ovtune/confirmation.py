@@ -9,15 +9,16 @@ from ovtune import duel
 from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.estimate import Estimate
-from ovtune.field import Duel, Field, beaten, contested, last_duel, survey_field
+from ovtune.field import LEAST_COST_S, Duel, Field, beaten, contested, last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted
 from ovtune.measurement import Block, Plan
 from ovtune.study import Sides, last_confirmation
 
 _ROUNDS = 3
-_MORE = 1.5
-"""How many times the pairs of a duel that stayed open there must be time for, before another one is fought."""
+_FAILED_ROUNDS = 3
+_LATE = 1.5
+_LATEST = 3
 _CHALLENGERS = 5
 _ANSWERS = 3
 _CLEARLY = 2.0
@@ -54,18 +55,19 @@ class Confirmation:
     def run(self) -> None:
         """Eliminates and duels; what was cut off is taken up where it stood."""
         number = last_confirmation(self._ledger.study)
+        until = self._ledger.watch.clock() + _LATE * self._time_s
         if not self._up_to_date() or self._worth_another():
             if not self._fresh(number) or number in self._ledger.study.duels:
                 number += 1
             now = self._ledger.watch.clock()
             self._eliminate(number, now + (1 - duel.SHARE) * self._time_s)
             self._challenge(number, now + self._time_s)
-        self._fight(number)
+        self._fight(number, until)
 
     def _eliminate(self, number: int, until: float) -> None:
         """Shuffled rounds over the finalists; who is clearly beaten is not visited again."""
         watch, visits = self._ledger.watch, self._ledger.study.visits
-        made = {(v.round, v.config.key) for v in visits if v.confirmation == number}
+        made = {(v.round, v.config.key) for v in visits if v.confirmation == number and v.phase == "elimination"}
         begun = min((v.number for v in visits if v.confirmation == number), default=len(visits))
         contenders = self._affordable(finalists(self._field(begun, 0), self._goal), until - watch.clock())
         generator = np.random.default_rng([self._seed, number])
@@ -97,18 +99,34 @@ class Confirmation:
         pair_s = self._cost_s(candidate) + self._cost_s(baseline)
         cap = int((deadline - self._ledger.watch.clock()) / pair_s)
         if cap >= duel.LEAST_PAIRS:
-            looks = duel.looks(cap)
-            self._ledger.plan_duel(number, Sides(candidate=candidate, baseline=baseline, goal=self._goal, looks=looks))
+            sides = Sides(
+                candidate=candidate,
+                baseline=baseline,
+                goal=self._goal,
+                looks=duel.looks(cap),
+                alpha=duel.ALPHA / 2 ** self._fought(),
+            )
+            self._ledger.plan_duel(number, sides)
 
-    def _fight(self, number: int) -> None:
-        """Pairs of fresh blocks until a planned look decides, or the last one has been made."""
+    def _fought(self) -> int:
+        """How many duels for this goal there were since the last trial: each further one may err half as often."""
+        study = self._ledger.study
+        since = max((v.number for v in study.visits if v.phase == "search"), default=-1)
+        fresh = {v.confirmation for v in study.visits if v.phase == "duel" and v.number > since}
+        return sum(study.duels[number].goal == self._goal for number in fresh & study.duels.keys())
+
+    def _fight(self, number: int, until: float) -> None:
+        """Pairs of fresh blocks until a planned look decides, or the last one has been made.
+
+        A duel that takes much longer than it was planned for is cut off; the next run goes on with it.
+        """
         sides = self._ledger.study.duels.get(number)
         if sides is None:
             return
         visits = self._ledger.study.visits
         made = {(v.round, v.config.key) for v in visits if v.phase == "duel" and v.confirmation == number}
         for round_ in range(2 * sides.looks[-1]):
-            if self._over():
+            if self._over() or self._ledger.watch.clock() >= until:
                 return
             fight = last_duel(self._ledger.study)
             done = len(fight.pairs) if fight is not None else 0
@@ -133,7 +151,7 @@ class Confirmation:
         fight = last_duel(self._ledger.study)
         if fight is None:
             return False
-        if len(fight.pairs) >= fight.planned[-1]:
+        if len(fight.pairs) >= fight.planned[-1] or self._failing():
             return True
         return len(fight.pairs) in fight.planned and not self._open(fight)
 
@@ -141,16 +159,26 @@ class Confirmation:
         """Whether the pairs of a duel, as many as at a planned look, leave it undecided."""
         field = self._field()
         prefer = contested(self._goal, field.estimates[fight.baseline.key], field.metric)
-        told = duel.score(fight.pairs, prefer=prefer, goal=self._goal, planned=fight.planned)
-        return told.standing == "undecided"
+        return fight.score(prefer, self._goal).standing == "undecided"
+
+    def _failing(self) -> bool:
+        """Whether the last rounds of the last duel came to nothing, one after the other."""
+        study = self._ledger.study
+        rounds: dict[int, bool] = {}
+        for visit in study.visits:
+            if visit.phase == "duel" and visit.confirmation == max(study.duels, default=0):
+                rounds[visit.round] = rounds.get(visit.round, True) and isinstance(visit.outcome, Block)
+        return len(rounds) >= _FAILED_ROUNDS and not any(list(rounds.values())[-_FAILED_ROUNDS:])
 
     def _worth_another(self) -> bool:
-        """Whether the last duel ended undecided, and there is time for many more pairs than it had."""
+        """Whether the last duel failed, or ended undecided and there is time for many more pairs than it had."""
+        if self._failing():
+            return True
         fight = last_duel(self._ledger.study)
         if fight is None or len(fight.pairs) < fight.planned[-1] or not self._open(fight):
             return False
         affordable = min(int(duel.SHARE * self._time_s / fight.pair_s), duel.MOST_PAIRS)
-        return affordable >= _MORE * len(fight.pairs)
+        return affordable >= duel.MORE * len(fight.pairs)
 
     def _up_to_date(self) -> bool:
         """Whether the last confirmation has its duel, for this goal, and no trial came after it."""
@@ -177,11 +205,11 @@ class Confirmation:
         return self._field().estimates[key].config
 
     def _cost_s(self, config: Config) -> float:
-        """What a visit to a measured config takes, from those that were made."""
+        """What a visit to a measured config takes: the last ones tell, after which its compiled model was kept."""
         visits = self._ledger.study.visits
-        return float(
-            np.median([v.outcome.cost_s for v in visits if v.config.key == config.key and isinstance(v.outcome, Block)])
-        )
+        made = [v for v in visits if v.config.key == config.key and v.phase != "soak"]
+        costs = [v.outcome.cost_s for v in made if isinstance(v.outcome, Block)]
+        return max(float(np.median(costs[-_LATEST:])), LEAST_COST_S)
 
     def _affordable(self, configs: Iterable[Config], time_s: float) -> list[Config]:
         """As many of ``configs``, the first ones first, as all rounds have time for; two of them at least."""

@@ -6,6 +6,7 @@ start per request.
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -144,8 +145,11 @@ class ClosedLoopDriver:
             if len(last) == _WINDOWS and max(last) - min(last) <= _AGREE * max(last):
                 return True, (self._clock.now_ns() - started) / 1e9
 
-    def measure(self, plan: Plan) -> Run:
+    def measure(self, plan: Plan, *, at_end: Callable[[], None] = lambda: None) -> Run:
         """Measures for the plan's time, and on until it has its least requests; then waits for what still runs.
+
+        What is to be read when the time is over, with every request still busy as it was at the beginning, ``at_end``
+        reads.
 
         The time goes from one completion to another, and unless the plan's longest time is over as many are counted of
         each request: requests that complete together would else be counted or not by which of them comes first.
@@ -172,6 +176,7 @@ class ClosedLoopDriver:
                 ran.add(request)
             start()
             self._started += 1
+        at_end()
         self._finish()
         return Run(latencies_ms=np.array(latencies), requests=len(latencies), elapsed_s=max(moment - begin, 1) / 1e9)
 
@@ -218,8 +223,14 @@ def first_inference_ms(engine: Engine, clock: Clock, *, group: int) -> float:
     return (clock.now_ns() - began) / 1e6
 
 
-def open_loop(
-    engine: Engine, clock: Clock, arrivals_s: NDArray[np.float64], *, batch: int, patience_s: float = math.inf
+def open_loop(  # noqa: PLR0913 - what a run consists of, by name
+    engine: Engine,
+    clock: Clock,
+    arrivals_s: NDArray[np.float64],
+    *,
+    batch: int,
+    interval_s: float,
+    patience_s: float = math.inf,
 ) -> Run:
     """Items arrive at ``arrivals_s``, whatever the system does; ``batch`` of them are gathered into a request.
 
@@ -227,6 +238,7 @@ def open_loop(
     waiting for a free request are part of it. Items that fill no batch at the end are left out, and so are those that
     a system far behind has not begun ``patience_s`` after the last arrival. Where the generator was held because all
     requests were busy, or by a start that comes back at its end, what comes next is late by that, not by the generator.
+    The measured time ends no sooner than the next item could have come, ``interval_s`` (the mean one) after the last.
     """
     arrivals = (arrivals_s[: len(arrivals_s) // batch * batch] * 1e9).astype(np.int64).reshape(-1, batch)
     completed = np.zeros(len(arrivals), dtype=np.int64)
@@ -261,8 +273,7 @@ def open_loop(
         harvest(request)
     order = np.argsort(completed, kind="stable")
     latencies = (completed[:, None] - origin - arrivals)[order].ravel() / 1e6
-    interval = (arrivals[-1, -1] - arrivals[0, 0]) / max(arrivals.size - 1, 1)
-    end = max(int(completed.max()) - origin, int(arrivals[-1, -1] + interval))
+    end = max(int(completed.max()) - origin, int(arrivals[-1, -1] + 1e9 * interval_s))
     return Run(
         latencies_ms=latencies,
         requests=len(arrivals),

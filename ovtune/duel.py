@@ -20,9 +20,12 @@ ALPHA = 0.05
 LEAST_PAIRS = 8
 """A signed-rank interval has bounds from here on, at the level that any look has."""
 MOST_PAIRS = 400
+MORE = 1.5
+"""How many times the pairs of a duel that stayed open there must be time for, before another one is fought."""
 SHARE = 0.65
 """Of the time of elimination and duel together, what the duel has at least."""
 _LOOKS = 3
+_MANY = 1000
 _SHARES: Mapping[int, tuple[float, ...]] = {1: (1.0,), 2: (0.3, 0.7), 3: (0.16, 0.24, 0.6)}
 """How the looks share ``ALPHA``, by how many there are."""
 
@@ -74,10 +77,10 @@ def looks(cap: int) -> tuple[int, ...]:
     return tuple(sorted(step for step in steps if step <= cap)) or (cap,)
 
 
-def level(planned: Sequence[int], pairs: int) -> float:
-    """The error that the last of the ``planned`` looks that ``pairs`` have reached may make."""
+def level(planned: Sequence[int], pairs: int, *, alpha: float = ALPHA) -> float:
+    """The part of ``alpha`` that the last of the ``planned`` looks that ``pairs`` have reached may make."""
     reached = sum(look <= pairs for look in planned)
-    return ALPHA * _SHARES[len(planned)][max(reached, 1) - 1]
+    return alpha * _SHARES[len(planned)][max(reached, 1) - 1]
 
 
 def order(pair: int) -> tuple[Literal["candidate", "baseline"], Literal["candidate", "baseline"]]:
@@ -85,7 +88,14 @@ def order(pair: int) -> tuple[Literal["candidate", "baseline"], Literal["candida
     return ("candidate", "baseline") if pair % 2 == 0 else ("baseline", "candidate")
 
 
-def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, planned: tuple[int, ...]) -> Score:
+def score(
+    pairs: Sequence[tuple[Block, Block]],
+    *,
+    prefer: Prefer,
+    goal: Goal,
+    planned: tuple[int, ...],
+    alpha: float = ALPHA,
+) -> Score:
     """What ``pairs`` of (candidate, baseline) blocks say about ``prefer``, at one of the ``planned`` looks.
 
     The latency is compared pair by pair, as the quantile of what each block has: the goal's where every block has a
@@ -95,7 +105,7 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
     throughput, latency = gains(pairs, "throughput", metric), -gains(pairs, "latency", metric)
     work, cost = costs(pairs)
     gain = gains(pairs, prefer, metric)
-    alpha = level(planned, len(pairs))
+    alpha = level(planned, len(pairs), alpha=alpha)
     gain_low, gain_high = stats.signed_rank_interval(gain, alpha=alpha)
     throughput_low, throughput_high = stats.signed_rank_interval(throughput, alpha=alpha)
     latency_low, latency_high = stats.signed_rank_interval(latency, alpha=alpha)
@@ -118,7 +128,7 @@ def score(pairs: Sequence[tuple[Block, Block]], *, prefer: Prefer, goal: Goal, p
         throughput=_ratio(throughput, throughput_low, throughput_high),
         latency=_ratio(latency, latency_low, latency_high),
         cost=_ratio(cost, *stats.signed_rank_interval(cost, alpha=alpha)),
-        more_pairs=_more_pairs((gain, throughput, latency), goal.margin) if standing == "undecided" else None,
+        more_pairs=_more_pairs(gain, (gain, throughput, latency), goal.margin) if standing == "undecided" else None,
     )
 
 
@@ -138,32 +148,43 @@ def costs(pairs: Sequence[tuple[Block, Block]]) -> tuple[Work, stats.Array]:
     return "CPU time", np.array([math.log(a / b) for a, b in times])
 
 
-def gains(pairs: Sequence[tuple[Block, Block]], prefer: Prefer, metric: LatencyMetric) -> stats.Array:
-    """By how much the first block of each pair is the better one for ``prefer``, as a logarithm."""
+def worths(blocks: Sequence[Block], prefer: Prefer, metric: LatencyMetric) -> stats.Array:
+    """How good each block is for ``prefer``, as a logarithm; for ``efficiency`` by its CPU time."""
     match prefer:
         case "throughput":
-            return np.array([math.log(a.throughput_per_s / b.throughput_per_s) for a, b in pairs])
+            return np.array([math.log(b.throughput_per_s) for b in blocks])
         case "latency":
-            return np.array([math.log(b.latency_ms(metric) / a.latency_ms(metric)) for a, b in pairs])
+            return np.array([-math.log(b.latency_ms(metric)) for b in blocks])
         case "balanced":
-            return gains(pairs, "throughput", metric) + gains(pairs, "latency", metric)
+            return worths(blocks, "throughput", metric) + worths(blocks, "latency", metric)
         case "efficiency":
-            return -costs(pairs)[1]
+            return np.array([-math.log(max(b.cpu_ms_per_inference, 1e-9)) for b in blocks])
         case _:
             assert_never(prefer)
+
+
+def gains(pairs: Sequence[tuple[Block, Block]], prefer: Prefer, metric: LatencyMetric) -> stats.Array:
+    """By how much the first block of each pair is the better one for ``prefer``, as a logarithm."""
+    if prefer == "efficiency":
+        return -costs(pairs)[1]
+    return worths([a for a, _ in pairs], prefer, metric) - worths([b for _, b in pairs], prefer, metric)
 
 
 def _ratio(logs: stats.Array, low: float, high: float) -> Ratio:
     return Ratio(value=math.exp(stats.location(logs)), low=math.exp(low), high=math.exp(high))
 
 
-def _more_pairs(compared: Sequence[stats.Array], margin: float) -> int:
-    """The pairs after which intervals as wide as today's differences make them lie clear of 0 or inside the margin.
+def _more_pairs(gain: stats.Array, compared: Sequence[stats.Array], margin: float) -> int:
+    """The pairs after which intervals as wide as today's differences decide, in the way that takes fewer.
 
-    From the width of a normal interval, 2.2 deviations / sqrt(pairs), at the level of the last look; the widest counts.
+    Either the gain lies clear of 0, or all ratios lie inside the margin. From the width of a normal interval, 2.2
+    deviations / sqrt(pairs), at the level of the last look.
     """
-    total = 0
-    for logs in compared:
-        distance = max(abs(stats.location(logs)), margin - abs(stats.location(logs)))
-        total = max(total, math.ceil((2.2 * stats.scale(logs) / distance) ** 2))
-    return max(total - len(compared[0]), LEAST_PAIRS)
+    shown = _pairs_for(gain, abs(stats.location(gain)))
+    alike = max(_pairs_for(logs, margin - abs(stats.location(logs))) for logs in compared)
+    return max(min(shown, alike) - len(gain), LEAST_PAIRS)
+
+
+def _pairs_for(logs: stats.Array, distance: float) -> int:
+    reach = 2.2 * stats.scale(logs)
+    return math.ceil((reach / distance) ** 2) if distance > reach / _MANY else _MANY**2

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ovtune import duel
 from ovtune import goal as goals
 from ovtune.config import Config
+from ovtune.duel import Score
 from ovtune.estimate import Estimate, Spread, comparable, estimate, spread_of
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.stability import off_the_cliff
 from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config
+
+LEAST_COST_S = 0.01
+"""The least that a visit is taken to cost: a recording may tell of none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +43,17 @@ class Duel:
     goal: Goal
     pairs: tuple[tuple[Block, Block], ...]
     planned: tuple[int, ...]
+    alpha: float
 
     @property
     def pair_s(self) -> float:
         """What a pair takes, by those that were made."""
-        return float(np.median([candidate.cost_s + baseline.cost_s for candidate, baseline in self.pairs]))
+        costs = [candidate.cost_s + baseline.cost_s for candidate, baseline in self.pairs]
+        return max(float(np.median(costs)), LEAST_COST_S)
+
+    def score(self, prefer: Prefer, goal: Goal) -> Score:
+        """Where it stands at the last planned look that was reached."""
+        return duel.score(self.judged, prefer=prefer, goal=goal, planned=self.planned, alpha=self.alpha)
 
     @property
     def judged(self) -> tuple[tuple[Block, Block], ...]:
@@ -64,7 +75,7 @@ def survey_field(study: Study, goal: Goal) -> Field:
         if (owner := owners.get(baseline.config.key, baseline.config.key)) in estimates
     ]
     answers = {e.config.key for _, e in measured}
-    finals = _finalists(study)
+    finals = _finalists(study, goal)
     challengers = goals.ranked([e for key, e in estimates.items() if key not in answers], goal, metric)
     challengers.sort(key=lambda e: e.config.key not in finals)
     order = goals.ranked([e for _, e in measured], goal, metric)
@@ -104,14 +115,38 @@ def _steadiest(
 
 
 def last_duel(study: Study) -> Duel | None:
-    """The last duel that was planned, with as many pairs as are complete; None where there is none."""
-    if not study.duels:
-        return None
-    last = max(study.duels)
+    """The last duel that was planned, with as many pairs as are complete; None where there is none.
+
+    In a recording a block that was given before is no fresh one, and its pair is left out.
+    """
+    return _duel(study, max(study.duels)) if study.duels else None
+
+
+def _recorded_as(config: Config, block: Block) -> tuple[object, ...]:
+    """What tells one recorded block of a config from another: a recording that has no more begins again."""
+    return config.key, block.elapsed_s, block.items, block.cpu_s
+
+
+def deciding_duel(study: Study, goal: Goal, baseline: str) -> Duel | None:
+    """The last duel for ``goal`` against the baseline of that key that came to a look; None where none did."""
+    for number in sorted(study.duels, reverse=True):
+        found = _duel(study, number)
+        if found.judged and found.goal == goal and found.baseline.key == baseline:
+            return found
+    return None
+
+
+def _duel(study: Study, last: int) -> Duel:
     sides = study.duels[last]
     rounds: dict[int, dict[str, Block]] = {}
+    seen: set[tuple[object, ...]] = set()
     for visit in study.visits:
-        if visit.phase == "duel" and visit.confirmation == last and isinstance(visit.outcome, Block):
+        if not isinstance(visit.outcome, Block):
+            continue
+        again = _recorded_as(visit.config, visit.outcome) in seen
+        if study.setup.recording:
+            seen.add(_recorded_as(visit.config, visit.outcome))
+        if visit.phase == "duel" and visit.confirmation == last and not again:
             rounds.setdefault(visit.round, {})[visit.config.key] = visit.outcome
     return Duel(
         candidate=sides.candidate,
@@ -123,6 +158,7 @@ def last_duel(study: Study) -> Duel | None:
             if len(blocks) == 2
         ),
         planned=sides.looks,
+        alpha=sides.alpha,
     )
 
 
@@ -134,7 +170,13 @@ def contested(goal: Goal, baseline: Estimate, metric: LatencyMetric) -> Prefer:
     return "throughput" if "throughput" in broken else goal.prefer
 
 
-def _finalists(study: Study) -> set[str]:
-    """The keys of the configs that the last elimination visited: they come before those known from one block."""
+def _finalists(study: Study, goal: Goal) -> set[str]:
+    """The keys of the configs that the last elimination visited: they come before those known from one block.
+
+    None after further trials, which it did not know of, or where it was for another goal.
+    """
     last = max((v.confirmation for v in study.visits), default=0)
-    return {v.config.key for v in study.visits if v.phase == "elimination" and v.confirmation == last}
+    made = [v for v in study.visits if v.phase == "elimination" and v.confirmation == last]
+    since = max((v.number for v in study.visits if v.phase == "search"), default=-1)
+    other = last in study.duels and study.duels[last].goal != goal
+    return set() if other or any(v.number < since for v in made) else {v.config.key for v in made}

@@ -14,7 +14,7 @@ from ovtune.measurement import Block, LatencyMetric
 from ovtune.promise import Promise
 from ovtune.soak import Course, Soak
 from ovtune.terminal import course, milliseconds, rate
-from ovtune.unit import show_duration
+from ovtune.unit import enough, show_duration
 
 
 def sentence(finding: Finding) -> str:
@@ -149,8 +149,7 @@ def _wanted(promise: Promise, judgement: Judgement, pair_s: float) -> str:
     total = judgement.blocks + judgement.more
     if total > duel.MOST_PAIRS:
         return f"{said}: it would take about {total} pairs, more than a check makes; a wider --margin takes fewer"
-    wanted = show_duration(math.ceil(1.1 * total * pair_s))
-    return f"{said}: about {judgement.more} more would decide it, as in --confirm {wanted.replace(' ', '')}"
+    return f"{said}: about {judgement.more} more would decide it, as in --confirm {enough(1.1 * total * pair_s)}"
 
 
 def _made(count: int, what: str) -> str:

@@ -257,10 +257,10 @@ def _environment(told: Any) -> Environment:
     found = dict(usual)
     for key, value in known.items():
         try:
-            codec.load(json.dumps(usual | {key: value}), Environment)
+            one: Environment = codec.load(json.dumps(usual | {key: value}), Environment)
         except ValueError:
             continue
-        if key != "cpus" or value >= 1:
+        if one.cpus >= 1 and one.memory_bytes >= 0 and (one.quota is None or one.quota > 0):
             found[key] = value
     environment: Environment = codec.load(json.dumps(found), Environment)
     return environment

@@ -11,7 +11,7 @@ from ovtune.config import Config
 from ovtune.duel import Score
 from ovtune.errors import MeasurementError
 from ovtune.estimate import Estimate, Spread, estimate, spread_of
-from ovtune.field import Duel, Field, contested, last_duel, survey_field
+from ovtune.field import Duel, Field, contested, deciding_duel, last_duel, survey_field
 from ovtune.figures import Measured, Source, figures
 from ovtune.goal import Goal
 from ovtune.lineup import Band
@@ -72,15 +72,17 @@ def conclude(study: Study, goal: Goal) -> Result:
     best = goals.ranked(field.estimates.values(), goal, field.metric)[0]
     strongest = field.strongest or Baseline(name="the first config measured", config=_first_measured(field))
     owner = study.owners.get(strongest.config.key, strongest.config.key)
-    fight = last_duel(study)
-    if fight is not None and not (fight.judged and fight.goal == goal and fight.baseline.key == owner):
-        fight = None
+    fight = deciding_duel(study, goal, owner)
     score, unsteady = (None, None) if fight is None else _judged(fight, goal, field, owner)
     recommended = best.config
     if fight is not None and score is not None:
         recommended = fight.candidate if score.standing in {"better", "trade"} else fight.baseline
     blocks = _published(study, fight)
     broken = _broken(field, blocks, goal)
+    if broken[recommended.key] and not broken[owner]:
+        recommended = field.estimates[owner].config
+    elif fight is not None and recommended == fight.baseline and _keeps_what_was_not_contested(fight, field, broken):
+        recommended = fight.candidate
     if fight is None or score is None:
         verdict = unconfirmed(strongest.name, leads=recommended.key == owner)
     else:
@@ -89,7 +91,10 @@ def conclude(study: Study, goal: Goal) -> Result:
     doubts = _doubts(blocks[recommended.key][1], confirmed=verdict.kind != "unconfirmed")
     if unsteady is not None and fight is not None and recommended == fight.candidate:
         doubts = (*doubts, unsteady)
-    soaked = _soaked(study, fight, score)
+    thin = _few_recorded(study)
+    if thin is not None and verdict.kind in {"undecided", "unconfirmed"}:
+        doubts = (*doubts, thin)
+    soaked = _soaked(study, recommended, fight, score)
     if soaked is not None and fight is not None and recommended == fight.candidate and soaked.below(1):
         doubts = (*doubts, Caveat(kind="soak_lost", parameters={"minutes": soaked.config.elapsed_s / 60}))
     result = Result(
@@ -132,7 +137,7 @@ def _served(result: Result) -> Result:
     )
 
 
-def _soaked(study: Study, fight: Duel | None, score: Score | None) -> Soak | None:
+def _soaked(study: Study, recommended: Config, fight: Duel | None, score: Score | None) -> Soak | None:
     """What the last long runs showed, beside the duel's blocks where it was fought."""
     number = last_confirmation(study)
     long: dict[str, Block] = {}
@@ -140,22 +145,39 @@ def _soaked(study: Study, fight: Duel | None, score: Score | None) -> Soak | Non
         if visit.phase == "soak" and visit.confirmation == number and isinstance(visit.outcome, Block):
             long[visit.config.key] = visit.outcome
     if fight is None or score is None:
-        return next((Soak(config=soak.course(block)) for block in long.values()), None)
+        alone = long.get(recommended.key)
+        return Soak(config=soak.course(alone)) if alone is not None else None
     if {fight.candidate.key, fight.baseline.key} <= long.keys():
         sides = long[fight.candidate.key], long[fight.baseline.key]
         return soak.compare(sides, fight.judged, prefer=fight.goal.prefer, metric=score.metric)
     return None
 
 
+def _keeps_what_was_not_contested(fight: Duel, field: Field, broken: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the candidate keeps all limits and the baseline breaks one that the duel was not about."""
+    about = contested(fight.goal, field.estimates[fight.baseline.key], field.metric)
+    return bool(broken[fight.baseline.key]) and not broken[fight.candidate.key] and about == fight.goal.prefer
+
+
+def _few_recorded(study: Study) -> Caveat | None:
+    """That a recording has fewer fresh blocks than the duel has time for."""
+    fight = last_duel(study) if study.setup.recording else None
+    if fight is None or len(fight.pairs) >= fight.planned[-1]:
+        return None
+    return Caveat(kind="few_recorded", parameters={"pairs": len(fight.pairs), "planned": fight.planned[-1]})
+
+
 def _judged(fight: Duel, goal: Goal, field: Field, baseline: str) -> tuple[Score, Caveat | None]:
     """Where the duel stands; a candidate that spreads wider than the baseline gains only if its low quantile does."""
     prefer = contested(goal, field.estimates[baseline], field.metric)
-    score = duel.score(fight.judged, prefer=prefer, goal=goal, planned=fight.planned)
-    sides = [pair[0] for pair in fight.judged], [pair[1] for pair in fight.judged]
-    ratio, low = unstable(*sides), low_ratio(*sides)
+    score = fight.score(prefer, goal)
+    mine, its = (duel.worths([pair[side] for pair in fight.judged], prefer, score.metric) for side in (0, 1))
+    ratio, low = unstable(mine, its), low_ratio(mine, its)
     if ratio is None:
         return score, None
-    caveat = Caveat(kind="unstable", parameters={"ratio": ratio, "low": low})
+    objective = {"balanced": f"throughput / {score.metric}", "latency": score.metric, "efficiency": "CPU time"}
+    names: dict[str, str | float] = {"objective": objective.get(prefer, prefer), "ratio": ratio, "low": low}
+    caveat = Caveat(kind="unstable", parameters=names)
     gains = score.standing in {"better", "trade"}
     return (replace(score, standing="undecided", more_pairs=None) if gains and low < 1 else score), caveat
 

@@ -312,7 +312,7 @@ def search(  # noqa: PLR0913 - the command's options, by name
 def _replay(search: Search, recording: Recording, place: Place, watch: Watch) -> tuple[Result, Files]:
     """A search in a recording: no host is asked or held, and time is what the visits took when they were recorded."""
     setup = setup_of(recording)
-    _check_replayed(search, setup, recording)
+    _check_replayed(replace(search, goal=_weighed(search, setup)), setup, recording)
     name = check_name(search.study or name_for(f"{setup.model.name}-replay"))
     evaluator = Replay(recording)
     with place.open(make=True) as store:
@@ -352,8 +352,9 @@ def _check_replayed(search: Search, setup: Setup, recording: Recording) -> None:
         raise UsageError(f"--device {wish.device_strings[0]} chooses nothing in a recording: leave it out")
     if not all(record.tells(goal.latency) for record in measured):
         raise UsageError(f"{search.replay} does not tell the {goal.latency} latency of all visits: choose another one")
-    if goal.prefer == "efficiency" and any(record.cpu_s is None for record in measured):
-        raise UsageError(f"{search.replay} does not tell the CPU time of all visits: choose another --prefer")
+    if "efficiency" in {goal.prefer, goal.against} and any(record.cpu_s is None for record in measured):
+        todo = "choose another --prefer" if goal.against != "efficiency" else "record it anew with ovtune record"
+        raise UsageError(f"{search.replay} does not tell the CPU time of all visits: {todo}")
     if goal.max_memory_bytes is not None and any(record.memory_bytes is None for record in measured):
         raise UsageError(f"{search.replay} does not tell the memory of all visits: leave --max-memory out")
 

@@ -1,5 +1,6 @@
 """Whether a config's speed can be relied on: from block to block, and from its neighbours in the space."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -7,38 +8,36 @@ import numpy as np
 
 from ovtune import stats
 from ovtune.estimate import Estimate
-from ovtune.measurement import Block
 
 _WIDER = 2.0
 _CHANCE = 0.01
 _LOW = 0.25
+_NARROW = 1e-3
 _CLIFF = 0.8
 _LEAST_BLOCKS = 8
 
 
-def unstable(config: Sequence[Block], reference: Sequence[Block]) -> float | None:
-    """How many times wider a config's throughput spreads than the reference's in the same rounds, where that is shown.
+def unstable(config: stats.Array, reference: stats.Array) -> float | None:
+    """How many times wider a config's blocks spread than the reference's in the same rounds, where that is shown.
 
-    The spread is that of the logarithms between their 10 % and 90 % quantiles. It is shown to be wider where it is
-    twice as wide or more, and the blocks' distances from their median exceed the reference's by more than chance
-    (Mann and Whitney's test, one-sided, at 1 %).
+    Of both the logarithms of what counts, one per block. The spread is that between their 10 % and 90 % quantiles. It
+    is shown to be wider where it is twice as wide or more, and the blocks' distances from their median exceed the
+    reference's by more than chance (Mann and Whitney's test, one-sided, at 1 %).
 
     Returns:
         The ratio of the spreads; None where it is not shown to be wider, or fewer than 8 blocks of each tell it.
     """
     if min(len(config), len(reference)) < _LEAST_BLOCKS:
         return None
-    mine, its = (np.log([block.throughput_per_s for block in blocks]) for blocks in (config, reference))
-    widths = [float(np.subtract(*np.quantile(logs, (0.9, 0.1)))) for logs in (mine, its)]
-    ratio = widths[0] / max(widths[1], 1e-9)
-    away = [np.abs(logs - np.median(logs)) for logs in (mine, its)]
+    widths = [float(np.subtract(*np.quantile(logs, (0.9, 0.1)))) for logs in (config, reference)]
+    ratio = widths[0] / max(widths[1], _NARROW)
+    away = [np.abs(logs - np.median(logs)) for logs in (config, reference)]
     return ratio if ratio >= _WIDER and stats.exceeds(away[0], away[1]) < _CHANCE else None
 
 
-def low_ratio(config: Sequence[Block], reference: Sequence[Block]) -> float:
-    """The ratio of the throughputs that three of four blocks reach: what an unstable config is judged by."""
-    mine, its = (float(np.quantile([b.throughput_per_s for b in blocks], _LOW)) for blocks in (config, reference))
-    return mine / its
+def low_ratio(config: stats.Array, reference: stats.Array) -> float:
+    """The ratio of what three of four blocks reach, from logarithms: what an unstable config is judged by."""
+    return math.exp(float(np.quantile(config, _LOW) - np.quantile(reference, _LOW)))
 
 
 def off_the_cliff(equals: Sequence[Estimate], known: Iterable[Estimate]) -> Estimate:

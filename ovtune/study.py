@@ -69,12 +69,16 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """Who meets in a duel, for which goal, and when it is looked at (numbers of pairs); fixed before its first pair."""
+    """Who meets in a duel, for which goal, when it is looked at (numbers of pairs), and how often it may err.
+
+    Fixed before its first pair.
+    """
 
     candidate: Config
     baseline: Config
     goal: Goal
     looks: tuple[int, ...]
+    alpha: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from ovtune import measurement
 from ovtune.cap import thread_cap, threads_of
@@ -123,21 +124,30 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
     if not steady:
         doubts.append(Caveat(kind="not_steady", parameters={"warmup_s": warmup_s}))
     served_at_first = compiled.execution_devices
-    started_at, load, meter, heat = time.time(), _Load(order.beside), Meter(), Thermometer()
-    match order.workload:
+    schedule = order.workload
+    arrivals = schedule_s(schedule, plan, config) if not isinstance(schedule, ClosedLoop) else None
+    if arrivals is not None:
+        engine.wait_all()
+    started_at, watch = time.time(), _Watch(order.beside)
+    match schedule:
         case ClosedLoop():
-            run = closed.measure(plan)
+            run = closed.measure(plan, at_end=watch.stop)
             items = run.requests * config.batch_size
             occupancy = run.requests / run.elapsed_s * float(np.mean(run.latencies_ms)) / 1000 / config.nireq
             doubts += _doubts_of_closed_loop(config, occupancy)
-        case schedule:
-            engine.wait_all()
-            arrivals = schedule.arrivals_s(_items(schedule, plan, config), seed=plan.seed)
-            run = open_loop(engine, clock, arrivals, batch=config.batch_size, patience_s=plan.longest_s)
+        case _:
+            run = open_loop(
+                engine,
+                clock,
+                arrivals if arrivals is not None else np.zeros(1),
+                batch=config.batch_size,
+                interval_s=1 / schedule.rate_per_s,
+                patience_s=plan.longest_s,
+            )
+            watch.stop()
             items = len(run.latencies_ms)
             doubts += _doubts_of_open_loop(config, schedule, run)
-    energy_j, frequency_mhz, throttled = meter.joules(), heat.frequency_mhz(), heat.throttled()
-    cpu_s, others_busy = load.since()
+    others_busy = watch.others_busy
     effective = compiled.effective()
     served_at_last = compiled.execution_devices
     if served_at_last != served_at_first:
@@ -145,8 +155,8 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         doubts.append(Caveat(kind="switched_device", parameters=names))
     if others_busy > measurement.CONTENDED:
         doubts.append(Caveat(kind="contention", parameters={"others": others_busy}))
-    if throttled:
-        doubts.append(Caveat(kind="throttled", parameters={"events": throttled}))
+    if watch.throttled:
+        doubts.append(Caveat(kind="throttled", parameters={"events": watch.throttled}))
     if run.requests < plan.least_requests:
         doubts.append(Caveat(kind="few_samples", parameters={"samples": run.requests}))
     doubts += _doubts_of_settings(config, effective, compiled.optimal_nireq)
@@ -155,7 +165,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         elapsed_s=run.elapsed_s,
         items=items,
         samples=measurement.pack(run.latencies_ms),
-        cpu_s=max(0.0, cpu_s - clock.watched_ns / 1e9),
+        cpu_s=max(0.0, watch.cpu_s - clock.watched_ns / 1e9),
         compile_ms=opening.compile_ms,
         compile_cached=compiled.from_cache,
         first_inference_ms=opening.first_inference_ms,
@@ -164,8 +174,8 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         others_busy=others_busy,
         effective=effective,
         effective_key=compiled.effective_key(effective),
-        energy_j=energy_j,
-        frequency_mhz=frequency_mhz,
+        energy_j=watch.energy_j,
+        frequency_mhz=watch.frequency_mhz,
         caveats=tuple(doubts),
         timeline=measurement.pack(engine.times_ms()),
     )
@@ -178,6 +188,11 @@ def _leave_startup(compiled: Compiled) -> list[Caveat]:
     return [Caveat(kind="startup_helper", parameters={"waited_s": STARTUP_S})]
 
 
+def schedule_s(schedule: OpenLoop, plan: Plan, config: Config) -> NDArray[np.float64]:
+    """When the items of a visit arrive, in seconds from its beginning."""
+    return schedule.arrivals_s(_items(schedule, plan, config), seed=plan.seed)
+
+
 def _items(schedule: OpenLoop, plan: Plan, config: Config) -> int:
     """Items for the plan's time, and for its least requests where its longest time allows, in whole batches."""
     in_time, affordable = (int(schedule.rate_per_s * time_s) for time_s in (plan.duration_s, plan.longest_s))
@@ -185,20 +200,31 @@ def _items(schedule: OpenLoop, plan: Plan, config: Config) -> int:
     return math.ceil(wanted / config.batch_size) * config.batch_size
 
 
-class _Load:
-    """The CPU time of this process, of the group that runs beside it, and of the machine, from its making on."""
+class _Watch:
+    """What the measured time took of this process, of the group that runs beside it, and of the machine.
+
+    From its making on until it is stopped; what still runs then, of as many requests as ran at the beginning, is not
+    part of it.
+    """
 
     def __init__(self, beside: int | None) -> None:
         self._group = beside
-        self._process, self._machine, self._wall = time.process_time(), _busy_s(), time.perf_counter()
+        self._meter, self._heat = Meter(), Thermometer()
         self._beside = _group_s(beside)
+        self._process, self._machine, self._wall = time.process_time(), _busy_s(), time.perf_counter()
+        self.cpu_s = self.others_busy = 0.0
+        self.energy_j: float | None = None
+        self.frequency_mhz: float | None = None
+        self.throttled: int | None = None
 
-    def since(self) -> tuple[float, float]:
-        """CPU seconds of this process, and the share of the machine's CPU time that others took."""
-        cpu_s = time.process_time() - self._process
+    def stop(self) -> None:
+        """Reads everything."""
+        self.cpu_s = time.process_time() - self._process
         capacity_s = (time.perf_counter() - self._wall) * (os.cpu_count() or 1)
-        others_s = _busy_s() - self._machine - cpu_s - max(0.0, _group_s(self._group) - self._beside)
-        return cpu_s, min(1.0, max(0.0, others_s / capacity_s))
+        others_s = _busy_s() - self._machine - self.cpu_s - max(0.0, _group_s(self._group) - self._beside)
+        self.others_busy = min(1.0, max(0.0, others_s / capacity_s))
+        self.energy_j, self.frequency_mhz = self._meter.joules(), self._heat.frequency_mhz()
+        self.throttled = self._heat.throttled()
 
 
 def _resident_bytes() -> int:

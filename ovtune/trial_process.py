@@ -10,8 +10,8 @@ from ovtune.config import Config
 from ovtune.errors import DeviceError, MeasurementError, ModelError, OvtuneError
 from ovtune.evaluator import Failed, Infeasible, Outcome
 from ovtune.measurement import Plan
-from ovtune.trial import Order
-from ovtune.workload import Workload
+from ovtune.trial import Order, schedule_s
+from ovtune.workload import ClosedLoop, Workload
 
 _ERRORS: Mapping[str, type[OvtuneError]] = {kind.__name__: kind for kind in OvtuneError.__subclasses__()}
 _REFUSED = {ModelError.__name__, DeviceError.__name__}
@@ -50,7 +50,8 @@ class TrialProcess:
                 beside=beside.process.pid if beside is not None else None,
                 cache=self.cache if plan.again else None,
             )
-            answer = child.call("visit", codec.dump(order, Order), timeout_s=plan.timeout_s, keep_open=self.keep_open)
+            timeout_s = plan.timeout_s + _schedule_s(order)
+            answer = child.call("visit", codec.dump(order, Order), timeout_s=timeout_s, keep_open=self.keep_open)
             died = beside.obituary if beside is not None else None
         cost_s = time.perf_counter() - began
         if died:
@@ -63,6 +64,13 @@ class TrialProcess:
                 return Infeasible(reason=message, cost_s=cost_s)
             case child.Refusal(message=reason) | child.Death(reason=reason):
                 return Failed(reason=reason, cost_s=cost_s)
+
+
+def _schedule_s(order: Order) -> float:
+    """How long the arrivals of a visit take: at a low rate the first one alone may take longer than a timeout."""
+    if isinstance(order.workload, ClosedLoop):
+        return 0.0
+    return float(schedule_s(order.workload, order.plan, order.config)[-1])
 
 
 def ask(task: str, request: str, *, timeout_s: float = 120.0) -> str:

@@ -14,7 +14,7 @@ from ovtune.confirmation import Confirmation
 from ovtune.errors import MeasurementError
 from ovtune.estimate import Estimate, Quantity
 from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome, SameAs
-from ovtune.field import last_duel, survey_field
+from ovtune.field import deciding_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted, Watch
 from ovtune.measurement import Block, LatencyMetric, Plan
@@ -194,8 +194,10 @@ class Tuning:
         """Runs the sides of the last duel, or what is recommended without one, once each without a pause."""
         ledger = self._ledger
         number = last_confirmation(ledger.study)
-        fight = last_duel(ledger.study)
-        sides = (fight.candidate, fight.baseline) if fight else (conclude(ledger.study, self._goal).recommended,)
+        result = conclude(ledger.study, self._goal)
+        own = result.baseline.config
+        fight = deciding_duel(ledger.study, self._goal, ledger.study.owners.get(own.key, own.key))
+        sides = (fight.candidate, fight.baseline) if fight is not None else (result.recommended,)
         done = {v.config.key for v in ledger.study.visits if v.phase == "soak" and v.confirmation == number}
         plan = soak.plan(self._budget.plan, soak_s)
         for place, config in enumerate(sides, start=1):

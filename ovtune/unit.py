@@ -77,6 +77,11 @@ def _quantity(text: str, units: dict[str, float] | dict[str, int], what: str, ex
     return value
 
 
+def enough(seconds: float) -> str:
+    """A duration as an option takes it, at least as long: ``95s``, ``12m``."""
+    return f"{math.ceil(seconds)}s" if seconds <= 120 else f"{math.ceil(seconds / 60)}m"
+
+
 def show_duration(seconds: float) -> str:
     """A duration as people write it: ``850ms``, ``12s``, ``3m 05s``, ``1h 02m``."""
     if seconds < 0.9995:

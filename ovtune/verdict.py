@@ -7,10 +7,10 @@ from typing import Literal
 
 from ovtune.caveat import Caveat
 from ovtune.config import Config
-from ovtune.duel import MOST_PAIRS, SHARE, Ratio, Score, Work
+from ovtune.duel import MORE, MOST_PAIRS, SHARE, Ratio, Score, Work
 from ovtune.goal import Goal
 from ovtune.measurement import LatencyMetric
-from ovtune.unit import show_duration
+from ovtune.unit import enough
 
 VerdictKind = Literal["better", "trade", "equal", "undecided", "infeasible", "unconfirmed"]
 
@@ -68,7 +68,7 @@ def decided(  # noqa: PLR0913 - what a verdict says, by name
             kind = "undecided"
             text = f"Whether {rival.words} beats {own} stayed open after {score.pairs} pairs of measurements"
             if score.more_pairs is not None:
-                text += _needed(score.pairs + score.more_pairs, score.more_pairs, pair_s)
+                text += _needed(score.pairs, score.more_pairs, pair_s)
             elif unsteady is not None:
                 text = f"{rival.words} gains on the whole over {own}, but cannot be relied on. {unsteady.text}"
     return Verdict(
@@ -91,6 +91,14 @@ def limited(
     if broken[recommended] and all(broken.values()):
         text = f"No config meets the limits; the nearest one: {'; '.join(broken[recommended])}"
         return replace(verdict, kind="infeasible", text=text)
+    rival = verdict.rival
+    if recommended == baseline and verdict.kind in {"better", "trade"} and rival is not None:
+        own = own_answer(name)
+        text = f"{own} is already best here: {rival.words} gains, but breaks a limit: {'; '.join(broken[rival.key])}"
+        return replace(verdict, kind="equal", text=text)
+    if recommended != baseline and verdict.kind in {"equal", "undecided"} and rival is not None:
+        text = f"{rival.words} keeps the limits, which {own_answer(name)} breaks: {'; '.join(broken[baseline])}"
+        return replace(verdict, kind="trade", text=text)
     if broken[recommended]:
         text = f"{verdict.text}; what is recommended breaks a limit: {'; '.join(broken[recommended])}"
         return replace(verdict, text=text)
@@ -106,12 +114,12 @@ def own_answer(baseline: str) -> str:
     return baseline if baseline.startswith(("your ", "the first ")) else f"OpenVINO's {baseline}"
 
 
-def _needed(total: int, more: int, pair_s: float) -> str:
-    """What would decide a duel that stayed open."""
+def _needed(pairs: int, more: int, pair_s: float) -> str:
+    """What would decide a duel that stayed open: another one, with as many pairs as that makes together."""
+    total = max(pairs + more, math.ceil(MORE * pairs))
     if total > MOST_PAIRS:
         return f"; it would take about {total}, more than a duel makes: they differ too little to be told apart here"
-    wanted = show_duration(math.ceil(total * pair_s / SHARE)).replace(" ", "")
-    return f"; about {more} more would decide it, as in --confirm {wanted}"
+    return f"; about {total - pairs} more would decide it, as in --confirm {enough(1.1 * total * pair_s / SHARE)}"
 
 
 def _gains(score: Score, goal: Goal, margin: float) -> str:

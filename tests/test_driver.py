@@ -310,7 +310,7 @@ def _open(
 ) -> Run:
     clock = FakeClock(now=5_000 * MS, stalls=[(5_000 * MS + at * MS, long * MS) for at, long in stalls])
     engine = FakeEngine(clock, nireq=nireq, service_ms=service_ms, streams=streams, group=group)
-    return open_loop(engine, clock, np.arange(items) * interval_ms / 1000, batch=batch)
+    return open_loop(engine, clock, np.arange(items) * interval_ms / 1000, batch=batch, interval_s=interval_ms / 1000)
 
 
 def _queue(arrivals_ms: Sequence[float], services_ms: Sequence[float], streams: int) -> list[float]:
@@ -463,7 +463,8 @@ def _scheduled(
     """An open loop before one server."""
     clock = FakeClock(stalls=[(at * MS, long * MS) for at, long in stalls])
     engine = FakeEngine(clock, nireq=nireq, service_ms=service_ms, streams=1)
-    return open_loop(engine, clock, load.arrivals_s(items, seed=seed), batch=batch, patience_s=patience_s)
+    arrivals = load.arrivals_s(items, seed=seed)
+    return open_loop(engine, clock, arrivals, batch=batch, interval_s=1 / load.rate_per_s, patience_s=patience_s)
 
 
 LOADS = [ConstantRate(interval_s=0.02), Poisson(rate_per_s=50), Streams(cameras=5, frames_per_s=10)]
@@ -572,7 +573,7 @@ def test_a_blocking_start_in_an_open_loop(stall_ms: int) -> None:
     """What waits for a synchronous caller is delayed by services alone; only a stall makes the generator late."""
     clock = FakeClock(stalls=[(2000 * MS, stall_ms * MS)])
     arrivals = Poisson(rate_per_s=80).arrivals_s(400, seed=1)
-    run = open_loop(BlockingEngine(clock, 10), clock, arrivals, batch=1)
+    run = open_loop(BlockingEngine(clock, 10), clock, arrivals, batch=1, interval_s=1 / 80)
     expected = _queue((np.floor(arrivals * 1e9) / 1e6).tolist(), [10.0] * 400, 1)
     if stall_ms == 0:
         assert run.latencies_ms.tolist() == pytest.approx(expected, abs=1e-5)
@@ -607,3 +608,22 @@ def test_system_clock() -> None:
     assert clock.now_ns() >= moment > before
     assert 0 <= clock.watched_ns <= clock.now_ns() - before
     assert math.isclose(clock.now_ns(), time.perf_counter_ns(), abs_tol=3600e9)
+
+
+def test_the_end_is_read_while_requests_still_run() -> None:
+    """What is read at the end stands for what was counted: as many requests run then as at the beginning."""
+    clock = FakeClock()
+    engine = FakeEngine(clock, nireq=4, service_ms=10.0, streams=1)
+    driver = ClosedLoopDriver(engine, clock)
+    driver.warm_up(Plan())
+    running: list[int] = []
+    driver.measure(Plan(), at_end=lambda: running.append(len(engine._running)))
+    assert running == [3]
+    assert not engine._running
+
+
+@pytest.mark.parametrize("interval_ms", [500.0, 2000.0])
+def test_a_single_item_counts_for_the_time_between_items(interval_ms: float) -> None:
+    """At a rate so low that one item fits, its throughput is the load's and not one by its latency."""
+    run = _open(items=1, interval_ms=interval_ms)
+    assert run.requests / run.elapsed_s == pytest.approx(1000 / interval_ms)

@@ -212,9 +212,11 @@ def test_more_looks_make_each_more_careful() -> None:
 
 
 def test_more_pairs_follow_the_noise() -> None:
-    """Twice the noise needs four times the pairs; a noisy latency counts also where the throughput is clear."""
-    clear = _around(math.log(1.1), 0.01)
-    small, large = (_judge(_pairs(clear, _around(0, reach)), "throughput", cap=60) for reach in (0.2, 0.4))
+    """Twice the noise needs four times the pairs; a noisy latency takes none where the gain alone will be shown."""
+    calm = _around(0, 0.01)
+    small, large = (_judge(_pairs(_around(0.03, reach), calm), "throughput", cap=60) for reach in (0.2, 0.4))
+    wild = _judge(_pairs(_around(0.03, 0.2), _around(0, 5)), "throughput", cap=60)
+    assert wild.more_pairs == small.more_pairs
     assert small.standing == large.standing == "undecided"
     assert small.more_pairs is not None
     assert large.more_pairs is not None

@@ -449,3 +449,59 @@ def test_an_unstable_config_that_gains_all_the_same_is_marked() -> None:
     result = conclude(_unsteady(_fought(_truth(130)), (1.0, 1.6, 1.1, 1.9)), QUICK)
     assert result.recommended != result.baseline.config
     assert "unstable" in {caveat.kind for caveat in result.caveats}
+
+
+def test_a_gain_that_breaks_a_limit_is_not_recommended() -> None:
+    """Where the duel shows a gain beyond a limit that the baseline keeps, the baseline is best, and it is said why."""
+    goal = Goal(latency="p50", prefer="throughput", max_latency_ms=30)
+    truth = {LATENCY: 40.0, THROUGHPUT: 100.0, CROWD: 110.0}
+    result = conclude(_fought(truth, candidate=CROWD, goal=goal, searched={**truth, CROWD: 400.0}), goal)
+    assert (result.recommended, result.verdict.kind) == (THROUGHPUT, "equal")
+    assert "gains, but breaks a limit: p50 latency" in result.verdict.text
+
+
+def test_a_config_that_alone_keeps_the_memory_is_recommended() -> None:
+    """A limit that the duel was not about decides where only one side keeps it, whoever is faster."""
+    goal = Goal(latency="p50", prefer="throughput", max_memory_bytes=100)
+    study = _fought(_truth(80), goal=goal)
+    visits = [
+        replace(v, outcome=replace(v.outcome, memory_bytes=10 if v.config == BEST else 1000))
+        for v in study.visits
+        if isinstance(v.outcome, Block)
+    ]
+    result = conclude(replace(study, visits=tuple(visits)), goal)
+    assert (result.recommended, result.verdict.kind) == (BEST, "trade")
+    assert "keeps the limits" in result.verdict.text
+
+
+def test_a_duel_that_was_just_begun_takes_nothing_back() -> None:
+    """Until a further duel has come to a look, the last one that did tells the verdict."""
+    study = _fought(_truth(130))
+    again = replace(study, duels={**study.duels, 2: study.duels[1]})
+    assert conclude(again, QUICK).verdict == conclude(study, QUICK).verdict
+
+
+def test_finalists_count_until_the_next_trial() -> None:
+    """A config that was found after an elimination is not behind those that were in it."""
+    search = [(c, block(throughput_per_s=s)) for c, s in ((THROUGHPUT, 100), (BEST, 110))]
+    visits = _visits(_visits((), search, "search"), search, "elimination", 1)
+    later = _visits(visits, [(CROWD, block(throughput_per_s=400))], "search")
+    field = survey_field(_study(later), QUICK)
+    assert field.challenger is not None
+    assert field.challenger.config == CROWD
+
+
+def test_a_recorded_block_counts_once() -> None:
+    """A recording that has no more blocks of a config begins again: those pairs are no fresh ones."""
+    study = _fought(_truth(130), pairs=10, cap=10)
+    first = {v.config: v.outcome for v in study.visits if v.phase == "duel" and v.round == 0}
+    repeated = tuple(replace(v, outcome=first[v.config]) if v.phase == "duel" else v for v in study.visits)
+    live = last_duel(replace(study, visits=repeated))
+    replayed = replace(study, visits=repeated, setup=replace(study.setup, recording="0" * 64))
+    found = last_duel(replayed)
+    assert live is not None
+    assert found is not None
+    assert (len(live.pairs), len(found.pairs)) == (10, 1)
+    result = conclude(replayed, QUICK)
+    assert result.verdict.kind == "unconfirmed"
+    assert "few_recorded" in {caveat.kind for caveat in result.caveats}

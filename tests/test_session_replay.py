@@ -67,14 +67,15 @@ def search(
 
 def test_a_whole_search(place: Place, tmp_path: Path) -> None:
     """A search in a recording tries, eliminates, duels and writes a report and a document, in simulated time."""
-    file = put(tmp_path / "r.gz")
+    held = fake.recording(rounds=40)
+    file = put(tmp_path / "r.gz", held)
     result = search(place, file, trials=9, goal=Goal(latency="p50", prefer="throughput"))
     study = result.study
     assert study.name == "mobilenet-replay"
     assert study.setup.recording == read(file).sha256
     assert {v.phase for v in study.visits} == {"search", "elimination", "duel"}
     assert study.trials == 9
-    assert {v.config for v in study.visits} <= set(HELD.configs)
+    assert {v.config for v in study.visits} <= set(held.configs)
     assert result.verdict.kind in {"better", "trade"}
     assert fake.speed(result.recommended) > max(fake.speed(b.config) for b in fake.BASELINES)
     starts = [v.outcome.started_at for v in study.visits if isinstance(v.outcome, Block)]

@@ -27,7 +27,7 @@ def test_open_loop() -> None:
     """Requests start when their items arrive, or as soon as one is free, and complete a latency later."""
     clock = FakeClock()
     recorder = Recorder(FakeEngine(clock, nireq=1, service_ms=15), clock)
-    open_loop(recorder, clock, np.array([0.0, 0.01, 0.1]), batch=1)
+    open_loop(recorder, clock, np.array([0.0, 0.01, 0.1]), batch=1, interval_s=0.05)
     np.testing.assert_allclose(recorder.times_ms(), [[0, 15], [15, 30], [100, 115]])
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovtune.errors import UsageError
-from ovtune.unit import duration_s, fraction, rate_per_s, show_duration, size_bytes
+from ovtune.unit import duration_s, enough, fraction, rate_per_s, show_duration, size_bytes
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,10 @@ def test_show_duration(seconds: float, shown: str) -> None:
 def test_show_duration_has_no_exponent(seconds: float) -> None:
     """No duration that people meet is shown as 1e+03ms."""
     assert "e+" not in show_duration(seconds)
+
+
+@given(st.floats(0.1, 1e6))
+def test_enough_can_be_typed(seconds: float) -> None:
+    """What is told to be enough is read again as no less, and not as much more."""
+    read = duration_s(enough(seconds))
+    assert seconds <= read <= max(1.6 * seconds, seconds + 1)

@@ -47,7 +47,11 @@ def record(
             configs=configs,
             focus=focus,
             focus_rounds=focus_rounds,
-            plan=Plan(duration_s=duration_s, longest_s=max(duration_s, Plan().longest_s)),
+            plan=Plan(
+                duration_s=duration_s,
+                longest_s=max(duration_s, Plan().longest_s),
+                timeout_s=Plan().timeout_s + 4 * duration_s,
+            ),
             samples=samples,
             seed=seed,
         ),

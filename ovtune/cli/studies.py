@@ -48,13 +48,20 @@ def best(
     from dataclasses import replace
 
     from ovtune import document, whole
+    from ovtune.errors import UsageError
     from ovtune.goal import usual
     from ovtune.recommendation import document_of
     from ovtune.result import conclude
+    from ovtune.workload import Capacity
 
     with place_of(studies, storage).open() as store:
         known = store.load(study)
     limits = option.limits(max_latency, min_throughput, max_memory)
+    if isinstance(known.setup.workload, Capacity) and (prefer is not None or limits):
+        raise UsageError(
+            f"study {study} asks how much is served within its own limit: search again for another one, "
+            "with --study and another name"
+        )
     goal = replace(known.goal, **limits)
     goal = replace(goal, prefer=prefer or (goal.prefer if max_latency is None else usual(goal)))
     result = conclude(known, goal)

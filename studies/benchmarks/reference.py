@@ -5,10 +5,10 @@
 For each recording: a block's error is how far its throughput lies from its config's own, on a logarithm; a config's own
 is the location of its blocks in all *other* rounds, so that no block judges itself. The reference's error is read in
 the same way, by interpolation between its visits just before and after the block. A share of it is taken off each
-block's error; the table shows what is left, for shares from none to all. Rounds in which the reference was not visited
-are left out. Takes seconds. Nothing is corrected in ovtune unless a share makes the error smaller in every recording,
-by at least 2 % of it at the median and not larger in the worst tenth: what looks best among many configs is mostly one
-of those. Ends with 1 where that is so, since then it should be.
+block's error; the table shows what is left, for shares from none to all. Blocks that lie more than two minutes from a
+visit to it are left out. Takes seconds. Nothing is corrected in ovtune unless a share makes the error smaller in every
+recording, by at least 2 % of it at the median and not larger in the worst tenth: what looks best among many configs is
+mostly one of those. Ends with 1 where that is so, since then it should be.
 """
 
 import sys
