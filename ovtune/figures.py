@@ -10,10 +10,11 @@ import numpy as np
 from ovtune import duel, stats
 from ovtune.config import Config
 from ovtune.estimate import Quantity, Spread, Unavailable, estimate
-from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric, count_of, pooled
+from ovtune.measurement import LATENCY_METRICS, Block, Latencies, LatencyMetric, Summary, count_of, pooled
 
 Source = Literal["search", "duel"]
 _RESAMPLES = 400
+_MOST_RESAMPLED = 2000
 _NEXT_Z = 1.96
 
 
@@ -112,12 +113,19 @@ def _latency(metric: LatencyMetric, told: Quantity | Unavailable, blocks: Sequen
     if len(blocks) < duel.LEAST_PAIRS:
         return Interval(value=told.value, low=told.low, high=told.high)
     generator = np.random.default_rng(0)
-    parts = [b.latencies for b in blocks if count_of(b.latencies, metric)]
+    parts = [_thinned(b.latencies) for b in blocks if count_of(b.latencies, metric)]
     draws = [
         pooled([parts[i] for i in generator.integers(0, len(parts), len(parts))], metric) for _ in range(_RESAMPLES)
     ]
     low, high = np.quantile(draws, (0.025, 0.975))
     return Interval(value=told.value, low=float(min(low, told.value)), high=float(max(high, told.value)))
+
+
+def _thinned(latencies: Latencies) -> Latencies:
+    """As many values as the resampling of a fast model's blocks can bear, spread as all of them are."""
+    if isinstance(latencies, Summary) or len(latencies) <= _MOST_RESAMPLED:
+        return latencies
+    return np.quantile(latencies, np.linspace(0, 1, _MOST_RESAMPLED))
 
 
 def next_block(logs: stats.Array, spread: float) -> tuple[float, float]:
