@@ -171,7 +171,8 @@ class RatioPart(_Part):
 class VerdictPart(_Part):
     """What may be said of ``rival``, the best of the other configs, against the baseline; the ratios are its.
 
-    ``latency_ratio`` is that of ``metric``, and ``cost_ratio`` that of the ``work`` per inference.
+    ``latency_ratio`` is that of ``metric``, and ``cost_ratio`` that of the ``work`` per inference; ``about`` is what
+    the duel was fought for.
     """
 
     kind: Literal["better", "trade", "equal", "undecided", "infeasible", "unconfirmed"]
@@ -181,6 +182,7 @@ class VerdictPart(_Part):
     metric: Metric | None = None
     work: Literal["CPU time", "energy"] | None = None
     rival: ConfigPart | None = None
+    about: Literal["throughput", "latency", "balanced", "efficiency"] | None = None
     text: str
 
 

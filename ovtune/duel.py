@@ -52,6 +52,7 @@ class Score:
             and something else is shown to lose, or at the last look may still lose more than the margin), ``worse``
             (the objective is shown to lose), ``undecided``.
         pairs: The pairs that it rests on.
+        prefer: What it is about.
         metric: The latency that was compared.
         work: What an inference costs: ``energy`` where the host tells it of every block, else ``CPU time``.
         throughput: The ratio of the throughputs.
@@ -62,6 +63,7 @@ class Score:
 
     standing: Standing
     pairs: int
+    prefer: Prefer
     metric: LatencyMetric
     work: Work
     throughput: Ratio
@@ -123,6 +125,7 @@ def score(
     return Score(
         standing=standing,
         pairs=len(pairs),
+        prefer=prefer,
         metric=metric,
         work=work,
         throughput=_ratio(throughput, throughput_low, throughput_high),

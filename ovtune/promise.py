@@ -212,6 +212,8 @@ def _goal(document: Document, margin: float | None) -> Goal:
 
 def _contested(document: Document, goal: Goal) -> Prefer:
     """What the document's duel was about: the goal's preference, or the limit that the baseline breaks."""
+    if document.verdict.about is not None:
+        return document.verdict.about
     figures = document.baseline.measured
     told = (figures.latency_ms.get(metric) for metric in (goal.latency, "p50"))
     latency = next((part.value for part in told if isinstance(part, IntervalPart)), 0.0)

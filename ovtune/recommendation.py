@@ -71,6 +71,7 @@ def document_of(result: Result) -> Document:
             metric=result.verdict.metric,
             work=result.verdict.work,
             rival=documents.part_of(result.verdict.rival) if result.verdict.rival is not None else None,
+            about=result.verdict.about,
             text=result.verdict.text,
         ),
         outputs=None,

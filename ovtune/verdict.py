@@ -8,7 +8,7 @@ from typing import Literal
 from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.duel import MORE, MOST_PAIRS, SHARE, Ratio, Score, Work
-from ovtune.goal import Goal
+from ovtune.goal import Goal, Prefer
 from ovtune.measurement import LatencyMetric
 from ovtune.unit import enough
 
@@ -19,7 +19,8 @@ VerdictKind = Literal["better", "trade", "equal", "undecided", "infeasible", "un
 class Verdict:
     """What may be said of ``rival``, the best of the other configs, against the strongest baseline; ratios are its.
 
-    ``latency_ratio`` is that of ``metric``, and ``cost_ratio`` that of the ``work`` per inference.
+    ``latency_ratio`` is that of ``metric``, and ``cost_ratio`` that of the ``work`` per inference; ``about`` is what
+    the duel was fought for: the goal's preference, or the limit that the baseline broke.
     """
 
     kind: VerdictKind
@@ -31,6 +32,7 @@ class Verdict:
     metric: LatencyMetric | None = None
     work: Work | None = None
     rival: Config | None = None
+    about: Prefer | None = None
 
 
 def unconfirmed(baseline: str, *, leads: bool) -> Verdict:
@@ -81,6 +83,7 @@ def decided(  # noqa: PLR0913 - what a verdict says, by name
         metric=score.metric,
         work=score.work,
         rival=rival,
+        about=score.prefer,
     )
 
 

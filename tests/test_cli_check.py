@@ -72,7 +72,7 @@ class TestStatus:
         for name in ("config", "beside", "ratio", "promised", "next block"):
             assert f"\n{name} " in told.out
         assert told.err.startswith("block 1: config: ")
-        assert "block 3/120: the baseline: " in told.err
+        assert "block 3/800: the baseline: " in told.err
 
     def test_it_is_slower(self, ovtune: Callable[..., Ran], evaluator: FakeEvaluator) -> None:
         """Exit status 3."""
@@ -94,7 +94,7 @@ class TestStatus:
         slowed(evaluator, config=0.98 * 0.98)
         told = ovtune(*CHECK)
         assert told.status == 4
-        assert "60 pairs were measured, and the ratio may lie on either side of 1.10" in " ".join(told.out.split())
+        assert "400 pairs were measured, and the ratio may lie on either side of 1.10" in " ".join(told.out.split())
 
     @pytest.mark.parametrize("visits", [1, 2, 5])
     def test_interrupted(self, ovtune: Callable[..., Ran], evaluator: FakeEvaluator, visits: int) -> None:

@@ -78,6 +78,11 @@ class TestBaseline:
         """As the duel was."""
         assert promise_of(document(goal={"prefer": "efficiency", **limit})).prefer == prefer
 
+    def test_what_the_duel_was_about_is_what_its_document_says(self) -> None:
+        """A limit that only the duel's own figures break did not decide what it was fought for."""
+        told = document(goal={"prefer": "throughput", "max_latency_ms": 0.001}, verdict={"about": "throughput"})
+        assert promise_of(told).prefer == "throughput"
+
 
 class TestRival:
     def test_a_recommended_baseline_is_compared_with_its_rival(self) -> None:
