@@ -11,6 +11,9 @@ are drawn so have the same host, so what is left is the error of measuring and o
 second search of the same preference measures in just the rounds that the first one left, and the other way round: where
 half of a recording's blocks happen to be faster than the other half, one gains what the other loses.
 
+Blocks that other work held up are no part of the truth, as they are none of what is claimed: a search makes them again
+as long as it may, and a document says so where it could not.
+
 Printed is the mean of the logarithm of claimed / true with its standard error over those pairs of searches, and the
 same for the share of held-out blocks in the prediction interval. They hold for the noise of these recordings. Searches
 whose config has fewer than 8 held-out blocks are counted and left out: their truth is worse than what is asked.
@@ -195,11 +198,13 @@ def half(recording: Recording, task: Task) -> set[int]:
 
 
 def _held_out(recording: Recording, config: Config, seen: set[int]) -> list[Block]:
-    return [
+    """The config's blocks in the other rounds, without those that other work held up: a search leaves them out, too."""
+    blocks = [
         block_of(r, recording.header, started_at=r.started_s)
         for r in recording.records
         if r.ok and r.round not in seen and r.config.key == config.key
     ]
+    return [block for block in blocks if not block.contended]
 
 
 def _location(blocks: Sequence[Block]) -> float:
