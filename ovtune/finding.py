@@ -14,7 +14,7 @@ from ovtune.measurement import Block, LatencyMetric
 from ovtune.promise import Promise
 from ovtune.soak import Course, Soak
 from ovtune.terminal import course, milliseconds, rate
-from ovtune.unit import enough, show_duration
+from ovtune.unit import enough
 
 
 def sentence(finding: Finding) -> str:
@@ -130,8 +130,8 @@ def _open(finding: Finding) -> str:
     if pairs.cut or judgement is None:
         return f"{made}, too few to tell: it was interrupted" if pairs.cut else f"{made}, too few to tell"
     if len(pairs.blocks) < check.LEAST_BLOCKS:
-        wanted = show_duration(math.ceil(3 * duel.LEAST_PAIRS * pairs.pair_s))
-        return f"{made}, too few to tell: give it time, as in --confirm {wanted.replace(' ', '')}"
+        wanted = enough(3 * duel.LEAST_PAIRS * pairs.pair_s)
+        return f"{made}, too few to tell: give it time, as in --confirm {wanted}"
     if judgement.absolute is not None and judgement.absolute.standing == "open" and judgement.relative != "undecided":
         return _absolute(judgement.absolute, finding)
     return f"{made}, {_wanted(promise, judgement, pairs.pair_s)}"

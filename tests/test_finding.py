@@ -100,7 +100,7 @@ class TestSentence:
         ("fields", "said"),
         [
             ({"count": 0}, "0 pairs were measured, too few to tell"),
-            ({"count": 1}, "1 pair was measured, too few to tell: give it time, as in --confirm 1m36s"),
+            ({"count": 1}, "1 pair was measured, too few to tell: give it time, as in --confirm 96s"),
             ({"count": 9, "cut": True}, "9 pairs were measured, too few to tell: it was interrupted"),
         ],
     )
