@@ -104,12 +104,12 @@ class Confirmation:
                 baseline=baseline,
                 goal=self._goal,
                 looks=duel.looks(cap),
-                alpha=duel.ALPHA / 2 ** self._fought(),
+                earlier=self._fought(),
             )
             self._ledger.plan_duel(number, sides)
 
     def _fought(self) -> int:
-        """How many duels for this goal there were since the last trial: each further one may err half as often."""
+        """How many duels for this goal there were since the last trial."""
         study = self._ledger.study
         since = max((v.number for v in study.visits if v.phase == "search"), default=-1)
         fresh = {v.confirmation for v in study.visits if v.phase == "duel" and v.number > since}

@@ -26,6 +26,7 @@ SHARE = 0.65
 """Of the time of elimination and duel together, what the duel has at least."""
 _LOOKS = 3
 _MANY = 1000
+"""A difference that is so many times smaller than the reach of one pair is none."""
 _SHARES: Mapping[int, tuple[float, ...]] = {1: (1.0,), 2: (0.3, 0.7), 3: (0.16, 0.24, 0.6)}
 """How the looks share ``ALPHA``, by how many there are."""
 
@@ -79,10 +80,13 @@ def looks(cap: int) -> tuple[int, ...]:
     return tuple(sorted(step for step in steps if step <= cap)) or (cap,)
 
 
-def level(planned: Sequence[int], pairs: int, *, alpha: float = ALPHA) -> float:
-    """The part of ``alpha`` that the last of the ``planned`` looks that ``pairs`` have reached may make."""
+def level(planned: Sequence[int], pairs: int, *, earlier: int = 0) -> float:
+    """The error that the last of the ``planned`` looks that ``pairs`` have reached may make.
+
+    A duel that is fought after ``earlier`` ones that stayed open may err half as often as each before it.
+    """
     reached = sum(look <= pairs for look in planned)
-    return alpha * _SHARES[len(planned)][max(reached, 1) - 1]
+    return ALPHA * 0.5**earlier * _SHARES[len(planned)][max(reached, 1) - 1]
 
 
 def order(pair: int) -> tuple[Literal["candidate", "baseline"], Literal["candidate", "baseline"]]:
@@ -96,7 +100,7 @@ def score(
     prefer: Prefer,
     goal: Goal,
     planned: tuple[int, ...],
-    alpha: float = ALPHA,
+    earlier: int = 0,
 ) -> Score:
     """What ``pairs`` of (candidate, baseline) blocks say about ``prefer``, at one of the ``planned`` looks.
 
@@ -107,7 +111,7 @@ def score(
     throughput, latency = gains(pairs, "throughput", metric), -gains(pairs, "latency", metric)
     work, cost = costs(pairs)
     gain = gains(pairs, prefer, metric)
-    alpha = level(planned, len(pairs), alpha=alpha)
+    alpha = level(planned, len(pairs), earlier=earlier)
     gain_low, gain_high = stats.signed_rank_interval(gain, alpha=alpha)
     throughput_low, throughput_high = stats.signed_rank_interval(throughput, alpha=alpha)
     latency_low, latency_high = stats.signed_rank_interval(latency, alpha=alpha)

@@ -43,7 +43,7 @@ class Duel:
     goal: Goal
     pairs: tuple[tuple[Block, Block], ...]
     planned: tuple[int, ...]
-    alpha: float
+    earlier: int
 
     @property
     def pair_s(self) -> float:
@@ -53,7 +53,7 @@ class Duel:
 
     def score(self, prefer: Prefer, goal: Goal) -> Score:
         """Where it stands at the last planned look that was reached."""
-        return duel.score(self.judged, prefer=prefer, goal=goal, planned=self.planned, alpha=self.alpha)
+        return duel.score(self.judged, prefer=prefer, goal=goal, planned=self.planned, earlier=self.earlier)
 
     @property
     def judged(self) -> tuple[tuple[Block, Block], ...]:
@@ -158,7 +158,7 @@ def _duel(study: Study, last: int) -> Duel:
             if len(blocks) == 2
         ),
         planned=sides.looks,
-        alpha=sides.alpha,
+        earlier=sides.earlier,
     )
 
 

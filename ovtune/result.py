@@ -41,6 +41,7 @@ class Result:
         verdict: What may be said.
         caveats: The doubts about the recommendation, without repetition.
         bands: Where a capacity is asked for, what each finalist serves within the limit, by its key.
+        duel: The duel that tells the verdict; None where none does.
         soak: The long runs of the duel's two sides, or of what is recommended without one; None where there are none.
     """
 
@@ -57,6 +58,7 @@ class Result:
     verdict: Verdict
     caveats: tuple[Caveat, ...]
     bands: Mapping[str, Band] = field(default_factory=dict)
+    duel: Duel | None = None
     soak: Soak | None = None
 
 
@@ -110,6 +112,7 @@ def conclude(study: Study, goal: Goal) -> Result:
         baseline_measured=_figures(study, strongest.config, *blocks[owner], field.spread),
         verdict=verdict,
         caveats=doubts,
+        duel=fight,
         soak=soaked,
     )
     return _served(result)

@@ -69,7 +69,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """Who meets in a duel, for which goal, when it is looked at (numbers of pairs), and how often it may err.
+    """Who meets in a duel, for which goal, when it is looked at (numbers of pairs), and how many such were ``earlier``.
 
     Fixed before its first pair.
     """
@@ -78,7 +78,7 @@ class Sides:
     baseline: Config
     goal: Goal
     looks: tuple[int, ...]
-    alpha: float = 0.05
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

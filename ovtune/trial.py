@@ -124,37 +124,28 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
     if not steady:
         doubts.append(Caveat(kind="not_steady", parameters={"warmup_s": warmup_s}))
     served_at_first = compiled.execution_devices
-    schedule = order.workload
-    arrivals = schedule_s(schedule, plan, config) if not isinstance(schedule, ClosedLoop) else None
-    if arrivals is not None:
-        engine.wait_all()
-    started_at, watch = time.time(), _Watch(order.beside)
-    match schedule:
+    match order.workload:
         case ClosedLoop():
+            started_at, watch = time.time(), _Watch(order.beside)
             run = closed.measure(plan, at_end=watch.stop)
             items = run.requests * config.batch_size
             occupancy = run.requests / run.elapsed_s * float(np.mean(run.latencies_ms)) / 1000 / config.nireq
             doubts += _doubts_of_closed_loop(config, occupancy)
-        case _:
-            run = open_loop(
-                engine,
-                clock,
-                arrivals if arrivals is not None else np.zeros(1),
-                batch=config.batch_size,
-                interval_s=1 / schedule.rate_per_s,
-                patience_s=plan.longest_s,
-            )
+        case schedule:
+            engine.wait_all()
+            arrivals, batch = schedule_s(schedule, plan, config), config.batch_size
+            started_at, watch = time.time(), _Watch(order.beside)
+            gap_s = 1 / schedule.rate_per_s
+            run = open_loop(engine, clock, arrivals, batch=batch, interval_s=gap_s, patience_s=plan.longest_s)
             watch.stop()
             items = len(run.latencies_ms)
             doubts += _doubts_of_open_loop(config, schedule, run)
-    others_busy = watch.others_busy
-    effective = compiled.effective()
-    served_at_last = compiled.execution_devices
+    effective, served_at_last = compiled.effective(), compiled.execution_devices
     if served_at_last != served_at_first:
         names = {"first": ", ".join(served_at_first), "last": ", ".join(served_at_last)}
         doubts.append(Caveat(kind="switched_device", parameters=names))
-    if others_busy > measurement.CONTENDED:
-        doubts.append(Caveat(kind="contention", parameters={"others": others_busy}))
+    if watch.others_busy > measurement.CONTENDED:
+        doubts.append(Caveat(kind="contention", parameters={"others": watch.others_busy}))
     if watch.throttled:
         doubts.append(Caveat(kind="throttled", parameters={"events": watch.throttled}))
     if run.requests < plan.least_requests:
@@ -171,7 +162,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         first_inference_ms=opening.first_inference_ms,
         memory_bytes=max(0, _resident_bytes() - opening.idle_bytes),
         occupancy=occupancy,
-        others_busy=others_busy,
+        others_busy=watch.others_busy,
         effective=effective,
         effective_key=compiled.effective_key(effective),
         energy_j=watch.energy_j,

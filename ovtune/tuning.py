@@ -14,7 +14,7 @@ from ovtune.confirmation import Confirmation
 from ovtune.errors import MeasurementError
 from ovtune.estimate import Estimate, Quantity
 from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome, SameAs
-from ovtune.field import deciding_duel, survey_field
+from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted, Watch
 from ovtune.measurement import Block, LatencyMetric, Plan
@@ -195,9 +195,7 @@ class Tuning:
         ledger = self._ledger
         number = last_confirmation(ledger.study)
         result = conclude(ledger.study, self._goal)
-        own = result.baseline.config
-        fight = deciding_duel(ledger.study, self._goal, ledger.study.owners.get(own.key, own.key))
-        sides = (fight.candidate, fight.baseline) if fight is not None else (result.recommended,)
+        sides = (result.duel.candidate, result.duel.baseline) if result.duel else (result.recommended,)
         done = {v.config.key for v in ledger.study.visits if v.phase == "soak" and v.confirmation == number}
         plan = soak.plan(self._budget.plan, soak_s)
         for place, config in enumerate(sides, start=1):

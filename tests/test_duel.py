@@ -111,6 +111,13 @@ def test_the_looks_share_the_error(cap: int) -> None:
     assert levels == sorted(levels)
 
 
+def test_a_further_duel_may_err_half_as_often() -> None:
+    """However often an open duel is fought anew, all further ones together err no more than the first."""
+    first, *others = (level((8, 16, 24), 24, earlier=earlier) for earlier in range(30))
+    assert others[0] == first / 2
+    assert sum(others) <= first
+
+
 def test_order_alternates() -> None:
     """Either side goes first as often as the other: A B, B A, A B, ..."""
     assert [order(pair)[0] for pair in range(4)] == ["candidate", "baseline", "candidate", "baseline"]

@@ -142,6 +142,12 @@ class TestOthers:
         assert (header.model.name, header.environment.cpu, header.environment.cpus) == ("resnet", "Odd CPU", 64)
         assert (header.environment.quota, header.environment.devices) == (2.0, {})
 
+    @pytest.mark.parametrize("told", [{"cpus": "8"}, {"cpus": 0}, {"quota": -1}, {"memory_bytes": -1}])
+    def test_numbers_of_a_host_that_cannot_be_are_as_if_not_told(self, tmp_path: Path, told: dict[str, object]) -> None:
+        """A count as text is read; none, or one below it, such as a quota that means unlimited, is left out."""
+        found = read(put(tmp_path / "r.gz", HEADER | {"environment": told}, LINE)).header.environment
+        assert (found.cpus, found.quota, found.memory_bytes) == (8 if told == {"cpus": "8"} else 1, None, 0)
+
     def test_unknown_fields_and_blank_lines_are_passed_over(self, tmp_path: Path) -> None:
         """A newer writer may say more, and a line may be empty."""
         assert len(read(put(tmp_path / "r.gz", HEADER | {"x": 1}, "", LINE | {"y": [1]}, "")).records) == 1

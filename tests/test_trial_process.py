@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ovtune import codec, survey
+from ovtune import child, codec, survey
 from ovtune.config import Config
 from ovtune.errors import DeviceError, MeasurementError, ModelError, StorageError
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
@@ -17,7 +17,7 @@ from ovtune.host import kept_on
 from ovtune.measurement import Block, Plan
 from ovtune.survey import Conversion, DeviceQuestion, Question
 from ovtune.trial_process import TrialProcess, ask
-from ovtune.workload import ClosedLoop, ConstantRate, Workload
+from ovtune.workload import ClosedLoop, ConstantRate, Streams, Workload
 from tests import models
 
 pytestmark = pytest.mark.runtime
@@ -291,3 +291,20 @@ def test_auto_is_never_cached(tmp_path: Path) -> None:
     assert isinstance(outcome, Block)
     assert not outcome.compile_cached
     assert not cache.exists()
+
+
+def test_a_visit_has_time_for_its_arrivals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At one frame per minute the first may come later than a timeout: the time until the last one is added to it."""
+    given: list[float] = []
+
+    def called(task: str, request: str, *, timeout_s: float, **_: object) -> child.Death:
+        given.append(timeout_s)
+        return child.Death(reason="not begun")
+
+    monkeypatch.setattr(child, "call", called)
+    config = Config(device="CPU", nireq=1)
+    for workload in (ClosedLoop(), Streams(cameras=1, frames_per_s=1 / 60)):
+        TrialProcess(files={}, plugins={}, workload=workload).evaluate(config, Plan())
+    closed, slow = given
+    assert closed == Plan().timeout_s
+    assert closed < slow <= closed + 2 * 60

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ovtune.config import Config
-from ovtune.field import deciding_duel, last_duel
+from ovtune.field import last_duel
 from ovtune.figures import Measured
 from ovtune.goal import Goal
 from ovtune.measurement import LATENCY_METRICS, LatencyMetric
@@ -126,8 +126,7 @@ def view_of(result: Result, documents: Mapping[str, str] | None = None) -> View:
     letters = _letters(result)
     rows = rows_of(result, _names(result), documents or {})
     charts = charts_of(result, rows, letters)
-    owner = study.owners.get(result.baseline.config.key, result.baseline.config.key)
-    fight = deciding_duel(study, result.goal, owner) or last_duel(study)
+    fight = result.duel or last_duel(study)
     duel = duel_chart(result, fight, _baseline_name(result, fight.baseline)) if fight and fight.pairs else None
     return View(
         study=study.name,
