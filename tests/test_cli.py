@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import re
@@ -6,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ from ovtune.config import Config
 from ovtune.document import parse
 from ovtune.errors import MeasurementError
 from ovtune.evaluator import Failed, Outcome
+from ovtune.goal import Goal
 from ovtune.host import exclusive
 from ovtune.measurement import Plan
 from ovtune.session import Place
+from ovtune.store import file_url
+from ovtune.workload import StreamsCapacity
 from tests import fake
 from tests.fake import FakeEvaluator
 from tests.fake_runtime import FakeRuntime
@@ -303,6 +307,17 @@ class TestOtherCommands:
         assert told.out == ""
         assert parse(Path("x.json").read_text(), name="x").study.name == "mlp"
         assert len(evaluator.asked) == asked
+
+    def test_best_has_no_other_limit_for_a_capacity(self, ovtune: Callable[..., Ran]) -> None:
+        """What is served within one limit says nothing of another: it is refused, and what to do is said."""
+        Path("studies").mkdir(exist_ok=True)
+        setup = replace(fake.setup(), workload=StreamsCapacity(frames_per_s=30))
+        with contextlib.closing(opened(file_url(Path("studies/ovtune.db")))) as store:
+            store.create("cameras", setup, Goal(deadline_ms=33))
+        for options in (("--max-latency", "10ms"), ("--prefer", "latency")):
+            told = ovtune("best", "cameras", *options)
+            assert told.status == 2
+            assert "search again" in told.err
 
     def test_best_without_change_is_what_the_search_wrote(self, ovtune: Callable[..., Ran]) -> None:
         """Asked for nothing else, best prints best.json."""
