@@ -320,7 +320,7 @@ def _soak(
 
 def _look(document: Document, path: str, plugins: Mapping[str, str], cpu_set: str | None) -> tuple[Model, list[str]]:
     """The model as it is here, and what differs from where ``document`` was measured."""
-    seen = preparation.sight(path, plugins)
+    seen = preparation.sight(path, plugins, document.to_config().shapes)
     if seen.model is None:
         raise ModelError(f"model {path} was not found: give its path after the config")
     here = describe_host(seen.version, seen.devices, cpu_set=cpu_set)

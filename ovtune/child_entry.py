@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 
-from ovtune import child, codec, deploy, survey, trial
+from ovtune import child, codec, deploy, quantization, survey, trial
 from ovtune.errors import OvtuneError
 from ovtune.evaluator import Outcome
 
@@ -25,6 +25,16 @@ def _convert(request: str) -> str:
     return ""
 
 
+def _quantize(request: str) -> str:
+    quantization.quantize(codec.load(request, quantization.Quantization))
+    return ""
+
+
+def _refer(request: str) -> str:
+    survey.refer(codec.load(request, survey.ReferenceQuestion))
+    return ""
+
+
 def _rehearse(request: str) -> str:
     return codec.dump(deploy.rehearse(codec.load(request, deploy.Rehearsal)), deploy.Rehearsed)
 
@@ -34,6 +44,8 @@ TASKS: Mapping[str, Callable[[str], str]] = {
     "survey": _survey,
     "advise": _advise,
     "convert": _convert,
+    "quantize": _quantize,
+    "refer": _refer,
     "rehearse": _rehearse,
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ovtune import difference, runtime
 from ovtune.config import Config
+from ovtune.content import Content
 from ovtune.document import Document, read
 from ovtune.driver import SystemClock, first_inference_ms
 from ovtune.engine import engine_for
@@ -67,9 +68,7 @@ def apply(
     path = str(model) if model is not None else document.model.path
     core = Runtime(plugins or {})
     warnings = list(differences(document, path, core))
-    if chosen.precision not in PRECISIONS:
-        raise ModelError(f"{chosen.precision!r} weights cannot be made: search again with {' or '.join(PRECISIONS)}")
-    network = with_weights(core, core.read(path), chosen.precision)
+    network = _network(document, path, core)
     compiled = core.compile(reshaped(network, batch_size=chosen.batch_size, shapes=chosen.shapes), chosen)
     compiled.leave_startup()
     effective = compiled.effective()
@@ -87,14 +86,40 @@ def apply(
         )
 
 
+def _network(document: Document, path: str, core: Runtime) -> Any:
+    """The model of a document, with the weights that its config names, or the variant that it runs instead.
+
+    Raises:
+        ModelError: it cannot be read, or is not there.
+    """
+    precision = document.config.precision
+    if precision in PRECISIONS:
+        return with_weights(core, core.read(path), precision)
+    if document.variant is None:
+        raise ModelError(f"{precision!r} weights cannot be made: search again with {' or '.join(PRECISIONS)}")
+    own = document.variant.path
+    if digest(path) == document.variant.sha256:
+        return core.read(path)
+    if digest(own) != document.variant.sha256:
+        raise ModelError(f"variant {precision} at {own} is not the file that was measured: give that one as the model")
+    return core.read(own)
+
+
 def differences(document: Document, path: str, core: Runtime) -> Iterator[str]:
     """What differs between this host and model and those that the document was measured with."""
     here = describe_host(runtime.VERSION, core.devices())
-    for found in difference.differences(document, here, path=path, sha256=digest(path)):
+    for found in difference.differences(document, here, path=path, sha256=_digest(document, path)):
         if found.kind != "more_cpus":
             yield found.text
     if document.verdict.kind == "unconfirmed":
         yield "the config was not confirmed against OpenVINO's own best answer"
+
+
+def _digest(document: Document, path: str) -> str:
+    """The digest of the model at ``path``, which may be the variant that the document's config runs in its place."""
+    found = digest(path)
+    is_variant = document.variant is not None and found == document.variant.sha256
+    return document.model.sha256 if is_variant else found
 
 
 def _lost(document: Document, effective: Mapping[str, object]) -> Iterator[str]:
@@ -157,7 +182,7 @@ def rehearse(rehearsal: Rehearsal) -> Rehearsed:
     """
     with apply(rehearsal.path, rehearsal.model, strict=rehearsal.strict, plugins=rehearsal.plugins) as deployment:
         compiled = Compiled(deployment.compiled_model, deployment.config)
-        engine = engine_for(compiled, deployment.config, seed=0)
+        engine = engine_for(compiled, deployment.config, Content())
         return Rehearsed(
             config=deployment.config,
             effective=deployment.effective,

@@ -88,6 +88,7 @@ class GoalPart(_Part):
     max_latency_ms: Positive | None
     min_throughput_per_s: Positive | None = None
     max_memory_bytes: Positive | None = None
+    max_error: Positive | None = None
     deadline_ms: Positive | None = None
     margin: Positive
 
@@ -204,7 +205,7 @@ class SoakPart(_Part):
 
 
 class OutputsPart(_Part):
-    """How far the outputs are from the reference's."""
+    """How far the outputs are from the reference's; ``max_rel`` is a share of the largest magnitude there."""
 
     reference: str
     max_abs: Positive
@@ -252,7 +253,7 @@ class StudyPart(_Part):
 
 
 class Document(_Part):
-    """The whole document."""
+    """The whole document; ``variant`` is the file that the config runs in place of the model's own."""
 
     format: Literal["ovtune-config"]
     version: Annotated[int, Field(ge=VERSION, le=VERSION)]
@@ -271,6 +272,7 @@ class Document(_Part):
     environment: EnvironmentPart
     study: StudyPart
     capacity: CapacityPart | None = None
+    variant: ModelPart | None = None
 
     def to_config(self) -> Config:
         """The config that a deployment applies."""

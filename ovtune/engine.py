@@ -1,8 +1,11 @@
-"""Infer requests as the driver sees them: inputs written once, run again and again, no callback."""
+"""Infer requests: as the driver sees them, inputs written once, run again and again; and with items to compare."""
 
+import contextlib
 import functools
+import itertools
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +13,11 @@ from numpy.typing import NDArray
 
 from ovtune.backend import ov
 from ovtune.config import Config
+from ovtune.content import Content
 from ovtune.runtime import Compiled
 
+ITEMS = 8
+"""How many items outputs are compared on."""
 _BITS_OF_ONE = {"f8e4m3": 0x38, "f8e5m2": 0x3C}
 
 
@@ -20,15 +26,15 @@ class QueueEngine:
 
     Args:
         compiled: The compiled model.
-        nireq: How many requests.
-        seed: Seeds the inputs' values.
+        config: How many requests, and how many items each of them holds.
+        content: What goes into the inputs.
     """
 
-    def __init__(self, compiled: Compiled, nireq: int, seed: int) -> None:
-        self.nireq = nireq
-        self._queue = ov.AsyncInferQueue(compiled.model, nireq)
-        self._requests = list(self._queue)
-        _fill_all(compiled, self._requests, seed)
+    def __init__(self, compiled: Compiled, config: Config, content: Content) -> None:
+        self.nireq = config.nireq
+        self._queue = ov.AsyncInferQueue(compiled.model, config.nireq)
+        self.requests = list(self._queue)
+        _fill_all(compiled, self.requests, config.batch_size, content)
         self.wait_idle = self._queue.get_idle_request_id
         self.is_idle = self._queue.is_ready
         # What lies in front of it in Python looks the idle request up and wraps it once more: 2 us of 8 per request.
@@ -37,7 +43,7 @@ class QueueEngine:
 
     def latency_ms(self, request: int) -> float:
         """How long the last run of a finished request took, from start to completion."""
-        return float(self._requests[request].latency)
+        return float(self.requests[request].latency)
 
 
 class SyncEngine:
@@ -47,15 +53,17 @@ class SyncEngine:
 
     Args:
         compiled: The compiled model.
-        seed: Seeds the inputs' values.
+        config: How many items the request holds.
+        content: What goes into the inputs.
     """
 
     nireq = 1
 
-    def __init__(self, compiled: Compiled, seed: int) -> None:
-        self._request = compiled.model.create_infer_request()
+    def __init__(self, compiled: Compiled, config: Config, content: Content) -> None:
+        self.requests = [compiled.model.create_infer_request()]
+        self._infer = functools.partial(self.requests[0].infer, share_outputs=True)
         self._took_ns = 0
-        _fill_all(compiled, [self._request], seed)
+        _fill_all(compiled, self.requests, config.batch_size, content)
 
     def wait_idle(self) -> int:
         """The only request: between two calls it is always free."""
@@ -68,7 +76,7 @@ class SyncEngine:
     def start(self) -> None:
         """Runs the request to its end."""
         began = time.perf_counter_ns()
-        self._request.infer(share_outputs=True)
+        self._infer()
         self._took_ns = time.perf_counter_ns() - began
 
     def latency_ms(self, request: int) -> float:
@@ -79,37 +87,187 @@ class SyncEngine:
         """Nothing runs between two calls."""
 
 
-def engine_for(compiled: Compiled, config: Config, seed: int) -> QueueEngine | SyncEngine:
-    """The requests that ``config`` asks for."""
-    return SyncEngine(compiled, seed) if config.api == "sync" else QueueEngine(compiled, config.nireq, seed)
+class Prepared:
+    """An engine that does something with a request before each start, as a client would: in the measured time.
+
+    Args:
+        engine: What runs the requests.
+        steps: What is done with a request, one after the other.
+    """
+
+    def __init__(self, engine: QueueEngine | SyncEngine, steps: Sequence[Callable[[Any], None]]) -> None:
+        self.nireq, self.requests = engine.nireq, engine.requests
+        self.is_idle, self.wait_all = engine.is_idle, engine.wait_all
+        self._engine = engine
+        self._steps = steps
+        self._idle = 0
+        self._prepared_ms = [0.0] * engine.nireq
+
+    def wait_idle(self) -> int:
+        """The request that the next start runs."""
+        self._idle = self._engine.wait_idle()
+        return self._idle
+
+    def start(self) -> None:
+        """Prepares the request and runs it."""
+        began = time.perf_counter_ns()
+        for step in self._steps:
+            step(self.requests[self._idle])
+        self._prepared_ms[self._idle] = (time.perf_counter_ns() - began) / 1e6
+        self._engine.start()
+
+    def latency_ms(self, request: int) -> float:
+        """How long the last run of a finished request took, what was done in front of it included."""
+        return self._prepared_ms[request] + self._engine.latency_ms(request)
 
 
-def _fill_all(compiled: Compiled, requests: Sequence[Any], seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    for request in requests:
-        for port in compiled.model.inputs:
-            _fill(request.get_tensor(port), generator)
+Requests = QueueEngine | SyncEngine | Prepared
 
 
-def _fill(tensor: ov.Tensor, generator: np.random.Generator) -> None:
-    """Writes random values of the tensor's type: reals in [0, 1), integers in [0, 128), booleans.
+def engine_for(compiled: Compiled, config: Config, content: Content, *, copying: bool = False) -> Requests:
+    """The requests that ``config`` asks for.
+
+    ``copying`` writes an item into a request before each start. The state of a stateful model is reset there: each
+    run is one of a new sequence.
+    """
+    kind = SyncEngine if config.api == "sync" else QueueEngine
+    engine = kind(compiled, config, content)
+    steps: list[Callable[[Any], None]] = []
+    if _is_stateful(engine.requests[0]):
+        steps.append(lambda request: request.reset_state())
+    if copying:
+        steps.append(_Writer(compiled, engine.requests, config.batch_size, content))
+    return Prepared(engine, steps) if steps else engine
+
+
+class _Writer:
+    """Writes one batch of items after the other into the inputs of whatever request it is given."""
+
+    def __init__(self, compiled: Compiled, requests: Sequence[Any], batch_size: int, content: Content) -> None:
+        self._ports = list(compiled.model.inputs)
+        self._batches = itertools.cycle(_batches(requests, self._ports, batch_size, content))
+
+    def __call__(self, request: Any) -> None:
+        for port, values in zip(self._ports, next(self._batches), strict=True):
+            _raw(request.get_tensor(port))[...] = values
+
+
+def _is_stateful(request: Any) -> bool:
+    with contextlib.suppress(RuntimeError):
+        return bool(request.query_state())
+    return False
+
+
+def infer_items(
+    compiled: Compiled, engine: Requests, content: Content, *, batch_size: int, time_s: float
+) -> tuple[list[int], list[NDArray[Any]]]:
+    """Runs :data:`ITEMS` items, which depend on nothing but their number, in batches, all requests at once.
+
+    Each place of each request's batch gets an item, the same one again where there are more places than items. The
+    engine is of no use afterwards: its queue is not told of these runs.
+
+    Args:
+        compiled: The compiled model.
+        engine: Its requests, none of them running.
+        content: What the items are.
+        batch_size: How many items a request holds.
+        time_s: After this time nothing more is begun.
+
+    Returns:
+        The numbers of the items that were run, and the outputs, whose first dimension counts these.
+    """
+    ran: list[int] = []
+    found: list[list[NDArray[Any]]] = []
+    places = len(engine.requests) * batch_size
+    until = time.perf_counter() + time_s
+    while len(ran) < max(ITEMS, places) and (not ran or time.perf_counter() < until):
+        for request in engine.requests:
+            items = [(len(ran) + i) % ITEMS for i in range(batch_size)]
+            ran += items
+            for number, port in enumerate(compiled.model.inputs):
+                _fill(request.get_tensor(port), number, items, content)
+            if _is_stateful(request):
+                request.reset_state()
+        for request in engine.requests:
+            request.start_async()
+        for request in engine.requests:
+            request.wait()
+            values = [_values(request.get_tensor(port)) for port in compiled.model.outputs]
+            found.append([v.reshape(batch_size, -1, *v.shape[1:]) if v.ndim else v.reshape(1) for v in values])
+    return ran, [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+def _values(tensor: ov.Tensor) -> NDArray[Any]:
+    """A copy of a tensor's values; NumPy knows no bf16, whose bits are the upper half of a 32-bit real's."""
+    data: NDArray[Any] = tensor.data
+    if tensor.element_type == ov.Type.bf16:
+        return (data.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return np.array(data)
+
+
+def _fill_all(compiled: Compiled, requests: Sequence[Any], batch_size: int, content: Content) -> None:
+    """Gives each request items of its own."""
+    for place, request in enumerate(requests):
+        for number, port in enumerate(compiled.model.inputs):
+            _fill(request.get_tensor(port), number, range(place * batch_size, (place + 1) * batch_size), content)
+
+
+def _batches(
+    requests: Sequence[Any], ports: Sequence[Any], batch_size: int, content: Content
+) -> list[list[NDArray[Any]]]:
+    """What fills the inputs of one request after the other, as the tensors hold it."""
+    found = []
+    for place in range(max(len(requests), math.ceil(len(content.items) / batch_size))):
+        items = range(place * batch_size, (place + 1) * batch_size)
+        batch = []
+        for number, port in enumerate(ports):
+            tensor = requests[0].get_tensor(port)
+            _fill(tensor, number, items, content)
+            batch.append(np.array(_raw(tensor)))
+        found.append(batch)
+    return found
+
+
+def _raw(tensor: ov.Tensor) -> NDArray[Any]:
+    """A tensor's memory, of types that NumPy does not know as the bits that they consist of."""
+    kind = tensor.element_type
+    data: NDArray[Any] = tensor.data
+    if kind == ov.Type.bf16:
+        return data.view(np.uint16)
+    if (kind.bitwidth < 8 and kind != ov.Type.boolean) or (kind.is_real() and kind.bitwidth == 8):
+        return data.view(np.uint8)
+    return data
+
+
+def _fill(tensor: ov.Tensor, port: int, items: Sequence[int], content: Content) -> None:
+    """Writes items, each into an equal share of the first dimension: the user's, or random values.
 
     Types below a byte are packed, and all their bit patterns are values. NumPy knows no 8-bit reals: those in [0, 1)
     are the bit patterns below that of 1.
     """
-    kind, data = tensor.element_type, tensor.data
-    reals = np.asarray(generator.random(data.shape, dtype=np.float32))
-    values: NDArray[Any]
+    kind = tensor.element_type
+    for part, item in zip(np.array_split(np.atleast_1d(_raw(tensor)), len(items)), items, strict=True):
+        if content.items:
+            values = _stored(kind, content.items[item % len(content.items)][port]).reshape(part.shape)
+        else:
+            values = _drawn(kind, part.shape, content.generator(item, port))
+        part[...] = values.astype(part.dtype)
+
+
+def _stored(kind: ov.Type, values: NDArray[Any]) -> NDArray[Any]:
+    """Values as a tensor of type ``kind`` holds them; what NumPy has no type for is cut off, not rounded."""
+    return values.astype(np.float32).view(np.uint32) >> 16 if kind == ov.Type.bf16 else values
+
+
+def _drawn(kind: ov.Type, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+    """Random values: reals in [0, 1), integers in [0, 128), booleans."""
     if kind.bitwidth < 8 and kind != ov.Type.boolean:
-        data, values = data.view(np.uint8), generator.integers(0, 256, data.shape)
-    elif kind == ov.Type.boolean:
-        values = reals < 0.5
-    elif kind == ov.Type.bf16:
-        data, values = data.view(np.uint16), reals.view(np.uint32) >> 16
-    elif kind.is_real() and kind.bitwidth == 8:
-        data, values = data.view(np.uint8), reals * _BITS_OF_ONE.get(kind.to_string(), 1)
-    elif kind.is_real():
-        values = reals
-    else:
-        values = generator.integers(0, 128, data.shape)
-    data[...] = np.asarray(values).astype(data.dtype)
+        return generator.integers(0, 256, shape)
+    if not kind.is_real() and kind != ov.Type.boolean:
+        return generator.integers(0, 128, shape)
+    reals = np.asarray(generator.random(shape, dtype=np.float32))
+    if kind == ov.Type.boolean:
+        return reals < 0.5
+    if kind == ov.Type.bf16:
+        return reals.view(np.uint32) >> 16
+    return reals * _BITS_OF_ONE.get(kind.to_string(), 1)

@@ -22,6 +22,8 @@ class Device:
         capabilities: OPTIMIZATION_CAPABILITIES, such as ``FP32``, ``BF16``, ``INT8``.
         precision: The inference precision that the device takes by default, such as ``bf16``.
         streams: The most streams that it offers (RANGE_FOR_STREAMS).
+        settings: The names of the properties that can be set on it.
+        tiles: The tiles of an NPU (NPU_MAX_TILES); 1 where it tells none.
     """
 
     name: str
@@ -30,6 +32,27 @@ class Device:
     capabilities: tuple[str, ...] = ()
     precision: str = "f32"
     streams: int = 1
+    settings: tuple[str, ...] = ()
+    tiles: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """The processor, as far as settings of the CPU device depend on it.
+
+    Attributes:
+        cpus: The logical CPUs that this process may use, a container's quota heeded.
+        cores: The physical cores of the machine.
+        sockets: The processors of the machine.
+        hybrid: Whether it has performance and efficiency cores.
+        memory_bytes: The host's memory.
+    """
+
+    cpus: int
+    cores: int
+    memory_bytes: int
+    sockets: int = 1
+    hybrid: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +103,22 @@ def describe_host(openvino: str, devices: tuple[Device, ...], *, cpu_set: str | 
         system=f"{platform.system()} {platform.release()}",
         cpu_set=cpu_set,
         energy=access(),
+    )
+
+
+def topology(root: Path = Path("/")) -> Topology:
+    """The processor of this host."""
+    quota, cpus = cpu_quota(root), len(os.sched_getaffinity(0))
+    packages = {
+        path.read_text().strip()
+        for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/topology/physical_package_id")
+    }
+    return Topology(
+        cpus=cpus if quota is None else max(1, min(cpus, int(quota))),
+        cores=psutil.cpu_count(logical=False) or cpus,
+        sockets=max(1, len(packages)),
+        hybrid=(root / "sys/devices/cpu_atom").is_dir(),
+        memory_bytes=psutil.virtual_memory().total,
     )
 
 

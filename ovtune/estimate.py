@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ovtune import stats
+from ovtune.agreement import Agreement
 from ovtune.config import Config
 from ovtune.measurement import (
     LATENCY_METRICS,
@@ -88,6 +89,7 @@ class Estimate:
         energy_mj_per_inference: Energy of the processor packages per inference; None where a block does not tell it.
         memory_bytes: The most memory over an idle process.
         sustained: Whether the load was sustained in most blocks.
+        outputs: How far its outputs are from the reference's, where that is known.
     """
 
     config: Config
@@ -99,6 +101,7 @@ class Estimate:
     energy_mj_per_inference: float | None
     memory_bytes: int
     sustained: bool
+    outputs: Agreement | None = None
 
 
 def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimate:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from ovtune.agreement import Agreement
 from ovtune.config import Config
 from ovtune.measurement import Block, Plan
 
@@ -14,11 +15,14 @@ class SameAs:
     Attributes:
         config_key: The key of the measured one.
         effective_key: What they share.
+        outputs: How far its outputs are from the reference's, where that was looked at: weights of other precision
+            run as fast and need not give the same.
         cost_s: What it took to find out.
     """
 
     config_key: str
     effective_key: str
+    outputs: Agreement | None = None
     cost_s: float = 0.0
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ovtune.estimate import Estimate, Spread, comparable, estimate, spread_of
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.stability import off_the_cliff
-from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config
+from ovtune.study import CHOOSING, Baseline, Study, agreement_of, blocks_by_config
 
 LEAST_COST_S = 0.01
 """The least that a visit is taken to cost: a recording may tell of none."""
@@ -66,7 +66,12 @@ def survey_field(study: Study, goal: Goal) -> Field:
     blocks = blocks_by_config(study.visits, *CHOOSING)
     configs = {v.config.key: v.config for v in study.visits}
     spread = spread_of(blocks.values())
-    estimates = comparable({key: estimate(configs[key], found, spread) for key, found in blocks.items()})
+    estimates = comparable(
+        {
+            key: replace(estimate(configs[key], found, spread), outputs=agreement_of(study, configs[key]))
+            for key, found in blocks.items()
+        }
+    )
     metric = goals.common_metric(estimates.values(), goal.latency)
     owners = study.owners
     measured = [

@@ -24,6 +24,7 @@ class Goal:
         max_latency_ms: The most that the latency objective may be.
         min_throughput_per_s: The fewest inferences per second.
         max_memory_bytes: The most memory over an idle process.
+        max_error: The largest difference of an output from the reference's, as a share of the largest magnitude there.
         deadline_ms: When a camera's frame is late, where a number of cameras is asked for.
         margin: The relative difference that counts as one.
 
@@ -37,11 +38,12 @@ class Goal:
     max_latency_ms: float | None = None
     min_throughput_per_s: float | None = None
     max_memory_bytes: float | None = None
+    max_error: float | None = None
     deadline_ms: float | None = None
     margin: float = 0.02
 
     def __post_init__(self) -> None:
-        for name in ("max_latency_ms", "min_throughput_per_s", "max_memory_bytes", "deadline_ms"):
+        for name in ("max_latency_ms", "min_throughput_per_s", "max_memory_bytes", "max_error", "deadline_ms"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} is {value:g}: a limit must be above zero")
@@ -71,6 +73,9 @@ def breaches(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> tuple[str
         found.append(f"throughput {estimate.throughput_per_s.value:.4g}/s is below {goal.min_throughput_per_s:.4g}/s")
     if goal.max_memory_bytes is not None and estimate.memory_bytes > goal.max_memory_bytes:
         found.append(f"memory {estimate.memory_bytes / 1e6:.4g} MB is above {goal.max_memory_bytes / 1e6:.4g} MB")
+    error = _error(estimate)
+    if goal.max_error is not None and error is not None and error > goal.max_error:
+        found.append(f"outputs differ by {error:.2g} of their largest, which is above {goal.max_error:g}")
     if not estimate.sustained:
         found.append("the load is not sustained")
     return tuple(found)
@@ -133,7 +138,15 @@ def _distance(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> float:
         missing += max(0.0, math.log(goal.min_throughput_per_s / estimate.throughput_per_s.value))
     if goal.max_memory_bytes is not None:
         missing += max(0.0, math.log(max(estimate.memory_bytes, 1) / goal.max_memory_bytes))
+    error = _error(estimate)
+    if goal.max_error is not None and error:
+        missing += max(0.0, math.log(error / goal.max_error))
     return missing + (0.0 if estimate.sustained else 1.0)
+
+
+def _error(estimate: Estimate) -> float | None:
+    """The largest difference of the outputs as a share; None where they were not compared."""
+    return None if estimate.outputs is None else estimate.outputs.max_rel
 
 
 def _latency(estimate: Estimate, metric: LatencyMetric) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovtune import stats
+from ovtune.agreement import Agreement
 from ovtune.caveat import Caveat
 from ovtune.workload import Workload
 
@@ -97,6 +98,7 @@ class Block:
             their counters cannot be read.
         frequency_mhz: The processor's mean frequency at the end of it; None where the host does not tell.
         caveats: The doubts about it.
+        outputs: How far its outputs are from the reference's, where that was looked at.
         timeline: When the first few hundred requests, warm-up included, began and ended: pairs in ms from the first
             start, packed as the samples are; empty where nobody noted it.
     """
@@ -120,6 +122,7 @@ class Block:
     energy_j: float | None = None
     frequency_mhz: float | None = None
     caveats: tuple[Caveat, ...] = ()
+    outputs: Agreement | None = None
     summary: Summary | None = None
     timeline: bytes = b""
 

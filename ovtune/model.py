@@ -1,12 +1,28 @@
 """What a model is, as far as a search and a deployment need to know."""
 
 import hashlib
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ovtune.errors import ModelError
 
 DEMO_PREFIX = "demo:"
+Shapes = Mapping[str, tuple[int, ...]]
+"""A concrete shape for each dynamic input, by its name."""
+_BYTES: Mapping[str, int] = {
+    "f64": 8,
+    "i64": 8,
+    "u64": 8,
+    "f16": 2,
+    "bf16": 2,
+    "i16": 2,
+    "u16": 2,
+    "i8": 1,
+    "u8": 1,
+    "boolean": 1,
+}
 PRECISIONS = ("FP32", "FP16")
 """The weights that any model can be run with."""
 
@@ -32,6 +48,7 @@ class Model:
         precisions: The weights that it can be run with: ``FP32`` and ``FP16``, or ``FP16`` alone.
         batch_sizes: The sizes of the batch dimension that it takes; ``(1,)`` where it has none that can change.
         auto_batchable: Whether automatic batching engages on it.
+        stateful: Whether it keeps a state from one inference to the next.
     """
 
     name: str
@@ -41,6 +58,12 @@ class Model:
     precisions: tuple[str, ...] = ("FP32", "FP16")
     batch_sizes: tuple[int, ...] = (1,)
     auto_batchable: bool = False
+    stateful: bool = False
+
+    @property
+    def item_bytes(self) -> int:
+        """What the inputs of one item take."""
+        return sum(math.prod(i.shape) * _BYTES.get(i.element_type, 4) for i in self.inputs)
 
 
 def name_of(path: str) -> str:

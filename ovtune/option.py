@@ -1,6 +1,7 @@
 """What the options of the commands are, and how their texts are read."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,7 +9,10 @@ import typer
 
 from ovtune import unit
 from ovtune.errors import UsageError
+from ovtune.model import PRECISIONS
 
+_SHAPE = re.compile(r"(.+)\[((?:\s*[1-9]\d{0,8}\s*(?:,|(?=\])))*)\]")
+_VARIANT = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 Studies = Annotated[Path, typer.Option("--studies", metavar="DIR", help="The folder of studies.")]
 Storage = Annotated[
     str | None, typer.Option("--storage", metavar="URL", help="The database's SQLAlchemy URL, instead of a file there.")
@@ -17,6 +21,36 @@ Plugins = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="NAME=LIBRARY", help="Register a plugin under a name (also OVTUNE_PLUGINS)."),
 ]
+Space = Annotated[
+    str | None, typer.Option("--space", metavar="SIZE", help="quick, standard (default), full, or a TOML file.")
+]
+ShapeTexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--shape", metavar="NAME[SIZES]", help='The shape of a dynamic input, as "x[1,3,224,224]" (repeatable).'
+    ),
+]
+Variants = Annotated[
+    list[str] | None,
+    typer.Option("--variant", metavar="NAME=FILE", help="Another file of the same model, as int8=model_int8.xml."),
+]
+Int8 = Annotated[
+    str | None,
+    typer.Option(
+        "--int8", metavar="CALIBRATION", help="Quantize to eight bits by these items (a file or folder), too."
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="FILE", help="Run these items: .npy, .npz, an image or a folder (repeatable)."),
+]
+InputCopy = Annotated[
+    bool, typer.Option("--include-input-copy", help="Measure the copy of each item into its request, too.")
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=V1,V2", help="Try only these values of a parameter.")
+]
+Fixes = Annotated[list[str] | None, typer.Option("--fix", metavar="NAME=VALUE", help="Hold a parameter to this value.")]
 Model = Annotated[str | None, typer.Argument(help="A model, or demo:mobilenet, demo:mlp, demo:encoder.")]
 Load = Annotated[
     str | None,
@@ -53,6 +87,9 @@ Configs = Annotated[
 FocusRounds = Annotated[
     int, typer.Option("--focus-rounds", min=0, help="How often these, and OpenVINO's own answers, are visited.")
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the space, how many configs it holds and the plan; measure nothing.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seeds what is chosen and in which order.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another ovtune measures on this host.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
@@ -62,6 +99,12 @@ LatencyOption = Literal["p50", "p90", "p95", "p99", "p99.9", "mean"]
 LatencyChoice = Annotated[LatencyOption, typer.Option("--latency", help="The latency objective.")]
 MaxLatency = Annotated[
     str | None, typer.Option("--max-latency", metavar="TIME", help="Limit of the latency, such as 20ms.")
+]
+MaxError = Annotated[
+    float | None,
+    typer.Option(
+        "--max-error", metavar="SHARE", help="Limit of the outputs' largest difference, as 0.01 of their size."
+    ),
 ]
 Deadline = Annotated[
     str | None,
@@ -90,10 +133,16 @@ def check_text(arguments: list[str]) -> None:
 
 
 def limits(
-    max_latency: str | None, min_throughput: str | None, max_memory: str | None, deadline: str | None = None
+    max_latency: str | None,
+    min_throughput: str | None,
+    max_memory: str | None,
+    max_error: float | None,
+    deadline: str | None = None,
 ) -> dict[str, Any]:
     """The limits of a goal, those that are given."""
     found: dict[str, Any] = {}
+    if max_error is not None:
+        found["max_error"] = max_error
     if max_latency is not None:
         found["max_latency_ms"] = 1000 * unit.duration_s(max_latency)
     if min_throughput is not None:
@@ -103,6 +152,38 @@ def limits(
     if deadline is not None:
         found["deadline_ms"] = 1000 * unit.duration_s(deadline)
     return found
+
+
+def shapes(given: list[str] | None) -> dict[str, tuple[int, ...]] | None:
+    """The shapes of ``--shape``, by the name of the input; None where none was given.
+
+    Raises:
+        UsageError: one cannot be read.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for text in given or ():
+        match = _SHAPE.fullmatch(text.strip())
+        if match is None:
+            raise UsageError(f'shape {text!r} cannot be read: write NAME[SIZES], as in "x[1,3,224,224]"')
+        found[match[1]] = tuple(int(size) for size in match[2].split(",") if size.strip())
+    return found or None
+
+
+def variants(given: list[str] | None) -> dict[str, str] | None:
+    """The files of ``--variant``, by name; None where none was given.
+
+    Raises:
+        UsageError: one cannot be read, or has the name of weights that every model has.
+    """
+    found: dict[str, str] = {}
+    for text in given or ():
+        name, equals, file = text.partition("=")
+        if not (equals and file and _VARIANT.fullmatch(name)):
+            raise UsageError(f"variant {text!r} cannot be read: write NAME=FILE, as in int8=model_int8.xml")
+        if name.upper() in PRECISIONS:
+            raise UsageError(f"variant {name} has the name of weights that every model has: choose another one")
+        found[name] = file
+    return found or None
 
 
 def plugins(given: list[str] | None) -> dict[str, str] | None:

@@ -1,20 +1,26 @@
 """Everything before the first trial: what the devices and the model are, what OpenVINO advises, what may be tried."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ovtune import beside, codec, space, survey
 from ovtune.cap import capped, thread_cap
 from ovtune.config import Config
-from ovtune.environment import describe_host
+from ovtune.content import Feed, files_of
+from ovtune.environment import describe_host, topology
 from ovtune.errors import DeviceError, MeasurementError, ModelError, StorageError, StudyError
-from ovtune.model import DEMO_PREFIX, Model
+from ovtune.model import DEMO_PREFIX, Model, Shapes, digest
+from ovtune.quantization import Quantization
 from ovtune.space import Advice, Host
 from ovtune.study import Baseline, Setup
 from ovtune.trial_process import ask
+from ovtune.wanted import Wanted
 from ovtune.workload import Load, describe, searched_under
 
+INT8 = "int8"
+_QUANTIZING_S = 1800.0
 _NAMES = {"none": "no settings"}
 
 
@@ -27,6 +33,12 @@ class Wish:
         workload: The load, or the capacity that is asked for.
         device_strings: Exactly these device strings; empty for all that make sense.
         plugins: Further device names and the libraries that serve them.
+        shapes: A concrete shape for each dynamic input.
+        variants: Other files of the same model, by the name that they go by.
+        int8: The items by which the model is quantized to eight bits, as another variant; None for not at all.
+        inputs: Files and folders of items to run; empty for random values.
+        copying: Whether writing an item into a request is part of what is measured.
+        space: Which part of what can be searched.
         cpu_set: The CPUs to keep what is measured on, such as ``0-3,8``.
         beside: A command that runs in the background of every measurement.
     """
@@ -35,27 +47,38 @@ class Wish:
     workload: Load | None = None
     device_strings: tuple[str, ...] = ()
     plugins: Mapping[str, str] | None = None
+    shapes: Shapes | None = None
+    variants: Mapping[str, str] | None = None
+    int8: str | None = None
+    inputs: tuple[str, ...] = ()
+    copying: bool = False
+    space: Wanted | None = None
     cpu_set: str | None = None
     beside: str | None = None
 
 
-def sight(path: str | None, plugins: Mapping[str, str]) -> survey.Sight:
+def sight(path: str | None, plugins: Mapping[str, str], shapes: Shapes | None = None) -> survey.Sight:
     """The devices, and the model where one is named, as a child process sees them.
 
     Raises:
         ModelError: the model cannot be read.
     """
-    answer = ask("survey", codec.dump(survey.Question(path=path, plugins=plugins), survey.Question))
+    question = survey.Question(path=path, plugins=plugins, shapes=shapes or {})
+    answer = ask("survey", codec.dump(question, survey.Question))
     seen: survey.Sight = codec.load(answer, survey.Sight)
     return seen
 
 
-def advice(path: str, plugins: Mapping[str, str], strings: Sequence[str]) -> tuple[tuple[Advice, ...], dict[str, str]]:
+def advice(
+    path: str, plugins: Mapping[str, str], strings: Sequence[str], shapes: Shapes | None = None
+) -> tuple[tuple[Advice, ...], dict[str, str]]:
     """OpenVINO's own answers on each device string, each asked in a child of its own; what refuses, with reasons."""
     found: list[Advice] = []
     refused: dict[str, str] = {}
     for device in strings:
-        question = survey.DeviceQuestion(path=path, plugins=plugins, device=device, most_threads=thread_cap())
+        question = survey.DeviceQuestion(
+            path=path, plugins=plugins, device=device, most_threads=thread_cap(), shapes=shapes or {}
+        )
         try:
             found += codec.load(ask("advise", codec.dump(question, survey.DeviceQuestion)), survey.AdviceList)
         except (DeviceError, MeasurementError) as error:
@@ -63,8 +86,8 @@ def advice(path: str, plugins: Mapping[str, str], strings: Sequence[str]) -> tup
     return tuple(found), refused
 
 
-def make(wish: Wish, path: str, workload: Load) -> Setup:
-    """The setup of a new study.
+def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
+    """The setup of a new study, whose files lie in ``folder``.
 
     Raises:
         UsageError: the background command cannot be run.
@@ -74,21 +97,31 @@ def make(wish: Wish, path: str, workload: Load) -> Setup:
     plugins = wish.plugins or {}
     if wish.beside is not None:
         beside.check(wish.beside)
-    seen = sight(path, plugins)
+    shapes = wish.shapes or {}
+    seen = sight(path, plugins, shapes)
     model = _model(seen)
+    files_ = dict(wish.variants or {})
+    if wish.int8 is not None:
+        files_[INT8] = _quantized(wish.int8, model, shapes, folder)
+    variants = {name: _variant(name, file, model, wish) for name, file in files_.items()}
+    model = replace(model, precisions=(*model.precisions, *variants))
     check_devices(wish.device_strings, seen)
     strings = wish.device_strings or space.device_strings(seen.devices)
-    answers, refused = advice(path, plugins, strings)
+    answers, refused = advice(path, plugins, strings, shapes)
     if not answers:
         reasons = "; ".join(f"{device}: {why}" for device, why in refused.items())
         raise DeviceError(f"no device can run {path} ({reasons}): see ovtune devices")
-    host = Host(devices=seen.devices, device_strings=strings, advice=answers, refused=refused)
+    host = Host(devices=seen.devices, topology=topology(), device_strings=strings, advice=answers, refused=refused)
     return Setup(
         model=model,
         workload=workload,
         environment=describe_host(seen.version, seen.devices, cpu_set=wish.cpu_set),
-        space=space.build(host, model, searched_under(workload), {}),
-        baselines=baselines(host, chosen=bool(wish.device_strings)),
+        space=space.build(host, model, searched_under(workload), shapes, wish.space),
+        shapes=shapes,
+        variants=variants,
+        feed=_feed(wish, model),
+        wanted=wish.space or Wanted(),
+        baselines=baselines(host, shapes, chosen=bool(wish.device_strings)),
         plugins=plugins,
         device_strings=wish.device_strings,
         refused=refused,
@@ -104,22 +137,14 @@ def check_same(setup: Setup, wish: Wish, name: str) -> None:
     """
     if setup.recording:
         raise StudyError(f"study {name} was measured in a recording: go on with --replay, or take another --study")
-    seen = sight(wish.model or setup.model.path, setup.plugins)
+    seen = sight(wish.model or setup.model.path, setup.plugins, setup.shapes)
     model = _model(seen)
     here = describe_host(seen.version, seen.devices, cpu_set=wish.cpu_set or setup.environment.cpu_set)
     differences = list(here.differences(setup.environment))
     if model.sha256 != setup.model.sha256:
         ours, theirs = (f"{m.path} ({m.sha256[:8]})" for m in (model, setup.model))
         differences.append(f"model: {ours}, not {theirs}")
-    if wish.workload is not None and wish.workload != setup.workload:
-        differences.append(f"load: {describe(wish.workload)}, not {describe(setup.workload)}")
-    if wish.device_strings and wish.device_strings != setup.device_strings:
-        before = ", ".join(setup.device_strings) or "all"
-        differences.append(f"devices: {', '.join(wish.device_strings)}, not {before}")
-    if wish.plugins is not None and dict(wish.plugins) != dict(setup.plugins):
-        differences.append(f"plugins: {dict(wish.plugins)}, not {dict(setup.plugins)}")
-    if wish.beside is not None and wish.beside != setup.beside:
-        differences.append(f"beside: {wish.beside}, not {setup.beside or 'nothing'}")
+    differences += _asked_otherwise(setup, wish)
     if differences:
         raise StudyError(
             f"study {name} was made under other circumstances ({'; '.join(differences)}): name a new one with --study"
@@ -152,7 +177,7 @@ def named_devices(text: str) -> list[str]:
     return [part.strip().removeprefix("-").partition("(")[0] for part in rest.split(",")]
 
 
-def baselines(host: Host, *, chosen: bool) -> tuple[Baseline, ...]:
+def baselines(host: Host, shapes: Shapes, *, chosen: bool) -> tuple[Baseline, ...]:
     """OpenVINO's own answers, those that run alike merged under a joined name.
 
     On each device alone and on AUTO; on exactly the device strings that the user chose, where they were chosen.
@@ -162,12 +187,17 @@ def baselines(host: Host, *, chosen: bool) -> tuple[Baseline, ...]:
         if chosen or answer.device == "AUTO" or ":" not in answer.device:
             names, _ = merged.setdefault(answer.effective_key, ([], answer))
             names.append(answer.hint)
-    return tuple(_baseline(names, answer, host) for names, answer in merged.values())
+    found = (_baseline(names, answer, host) for names, answer in merged.values())
+    return tuple(replace(baseline, config=replace(baseline.config, shapes=shapes)) for baseline in found)
 
 
 def files(setup: Setup, folder: Path) -> dict[str, str]:
     """For each precision the model's file: converted once, kept in ``folder``, and found there the next time."""
-    return weights(setup.model, setup.plugins, folder, setup.model.precisions)
+    own = [precision for precision in setup.model.precisions if precision not in setup.variants]
+    found = weights(setup.model, setup.plugins, folder, own)
+    for name, variant in setup.variants.items():
+        found[name] = weights(variant, setup.plugins, folder, variant.precisions[:1])[variant.precisions[0]]
+    return found
 
 
 def weights(model: Model, plugins: Mapping[str, str], folder: Path, precisions: Sequence[str]) -> dict[str, str]:
@@ -181,18 +211,34 @@ def weights(model: Model, plugins: Mapping[str, str], folder: Path, precisions: 
             continue
         target = folder / f"{precision}-{model.sha256[:16]}.xml"
         if not target.exists():
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StorageError(
-                    f"folder {folder} cannot be made ({error.strerror}): choose another with --studies"
-                ) from error
+            _made(folder)
             conversion = survey.Conversion(
                 path=path, plugins=plugins, precision=precision, target=str(target.resolve())
             )
             ask("convert", codec.dump(conversion, survey.Conversion))
         found[precision] = str(target.resolve())
     return found
+
+
+def reference(setup: Setup, folder: Path) -> str:
+    """The file of the outputs that those of each config are compared with: made once, kept in ``folder``.
+
+    Raises:
+        OvtuneError: the model does not run in full precision, or the file cannot be written.
+    """
+    about = f"{setup.model.sha256} {setup.feed} {setup.shapes}"
+    target = folder / f"outputs-{hashlib.sha256(about.encode()).hexdigest()[:16]}.npz"
+    if not target.exists():
+        _made(folder)
+        question = survey.ReferenceQuestion(
+            path=setup.model.path,
+            plugins=setup.plugins,
+            target=str(target.resolve()),
+            feed=setup.feed,
+            shapes=setup.shapes,
+        )
+        ask("refer", codec.dump(question, survey.ReferenceQuestion))
+    return str(target.resolve())
 
 
 def _baseline(hints: list[str], answer: Advice, host: Host) -> Baseline:
@@ -203,6 +249,82 @@ def _baseline(hints: list[str], answer: Advice, host: Host) -> Baseline:
         device=answer.device, properties={} if hint == "none" else {"PERFORMANCE_HINT": hint}, nireq=answer.nireq
     )
     return Baseline(name=f"{words} on {answer.device}", config=capped(config, answer.threads, host.devices))
+
+
+def _feed(wish: Wish, model: Model) -> Feed:
+    """What the model is fed with; its files are read once here, so that what does not fit is told before a search."""
+    feed = Feed(inputs=model.inputs, files=files_of(wish.inputs), copying=wish.copying)
+    feed.content(0)
+    return feed
+
+
+def _variant(name: str, file: str, model: Model, wish: Wish) -> Model:
+    """Another file of the same model.
+
+    Raises:
+        ModelError: it takes other inputs.
+    """
+    found = _model(sight(file, wish.plugins or {}, wish.shapes))
+    if [(i.element_type, i.shape) for i in found.inputs] != [(i.element_type, i.shape) for i in model.inputs]:
+        ours, theirs = (", ".join(f"{i.element_type} {list(i.shape)}" for i in m.inputs) for m in (found, model))
+        raise ModelError(
+            f"variant {name} ({file}) takes {ours}, the model takes {theirs}: give a file of the same model"
+        )
+    return found
+
+
+def _quantized(calibration: str, model: Model, shapes: Shapes, folder: Path) -> str:
+    """The file of the model in eight bits: made once from the items of ``calibration``, kept in ``folder``."""
+    feed = Feed(inputs=model.inputs, files=files_of([calibration]))
+    items = hashlib.sha256(b"".join(Path(file).read_bytes() for file in feed.files)).hexdigest()
+    target = (folder / f"{INT8}-{model.sha256[:16]}-{items[:16]}.xml").resolve()
+    if not target.exists():
+        _made(folder)
+        asked = Quantization(path=model.path, feed=feed, shapes=shapes, target=str(target))
+        ask("quantize", codec.dump(asked, Quantization), timeout_s=_QUANTIZING_S)
+    return str(target)
+
+
+def _made(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"folder {folder} cannot be made ({error.strerror}): choose another with --studies"
+        ) from error
+
+
+def _asked_otherwise(setup: Setup, wish: Wish) -> list[str]:
+    """What is asked for in other words than the study was made with; what is left out is as it was."""
+    pairs: tuple[tuple[str, str | None, str], ...] = (
+        ("load", describe(wish.workload) if wish.workload else None, describe(setup.workload)),
+        ("devices", ", ".join(wish.device_strings) or None, ", ".join(setup.device_strings) or "all"),
+        ("shapes", _shown(wish.shapes), _shown(setup.shapes) or "none"),
+        ("inputs", ", ".join(files_of(wish.inputs)) or None, ", ".join(setup.feed.files) or "random values"),
+        ("input copies", "measured" if wish.copying else None, "measured" if setup.feed.copying else "left out"),
+        ("space", wish.space.words if wish.space else None, setup.wanted.words),
+        ("plugins", _shown(wish.plugins), _shown(setup.plugins) or "none"),
+        ("beside", wish.beside, setup.beside or "nothing"),
+    )
+    found = [f"{name}: {asked}, not {was}" for name, asked, was in pairs if asked is not None and asked != was]
+    return found + _changed_variants(setup, wish)
+
+
+def _shown(pairs: Mapping[str, object] | None) -> str | None:
+    """Names and values in the order of the names; None where nothing is said."""
+    return ", ".join(f"{name}={pairs[name]}" for name in sorted(pairs)) if pairs else None
+
+
+def _changed_variants(setup: Setup, wish: Wish) -> list[str]:
+    """How the variants differ from those that a study was made with, by name or by content."""
+    here = {name: model.path for name, model in setup.variants.items()} if wish.variants is None else wish.variants
+    if here.keys() != setup.variants.keys():
+        return [f"variants: {', '.join(here) or 'none'}, not {', '.join(setup.variants) or 'none'}"]
+    return [
+        f"variant {name}: {path} is another file than {setup.variants[name].path} was"
+        for name, path in here.items()
+        if digest(path) != setup.variants[name].sha256
+    ]
 
 
 def _model(seen: survey.Sight) -> Model:

@@ -4,19 +4,22 @@ OpenVINO's own answers come first, then what lies next to them, then a space-fil
 Gaussian processes over the distinct configs, one for each objective, tell where the front is likely to grow.
 """
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ovtune.config import Config, parameters
 from ovtune.space import Space
+from ovtune.twin import expected
 
 Array = NDArray[np.float64]
 _START = 8
+_LEADING = 3
 _DRAWS = 64
 _LENGTHS = (0.25, 0.5, 1.0, 2.0)
 
@@ -37,41 +40,56 @@ class History:
 
     Attributes:
         first: What is to be measured before anything else, in order.
+        tried: What is not to be proposed again, by its key: measured, shared, infeasible or failed.
         readings: By the config's key; configs that share blocks share the reading.
-        closed: The keys that are not to be proposed again: measured, shared, infeasible or failed.
         infeasible: The keys that could not run.
-        twins: The keys that are likely to run as one that was measured: proposed when nothing else is left.
+        shared: For each config that runs as a measured one, by key, the key of that one. What is likely to do so, too,
+            is proposed when nothing else is left.
     """
 
     first: tuple[Config, ...]
+    tried: Mapping[str, Config]
     readings: Mapping[str, Reading]
-    closed: frozenset[str]
     infeasible: frozenset[str]
-    twins: frozenset[str] = frozenset()
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 def propose(space: Space, history: History, *, seed: int) -> Config | None:
     """The next config to measure, or None where every one has been."""
     for config in history.first:
-        if config.key not in history.closed:
+        if config.key not in history.tried:
             return config
-    keys = [config.key for config in space.configs]
-    free = np.array([key not in history.closed for key in keys])
+    candidates = space.candidates(_leading(history), seed=seed + len(history.tried))
+    configs = tuple({**{c.key: c for c in candidates}, **history.tried}.values())
+    keys = [config.key for config in configs]
+    free = np.array([key not in history.tried for key in keys])
     if not free.any():
         return None
-    fresh = free & np.array([key not in history.twins for key in keys])
+    twins = expected(configs, [c for key, c in history.tried.items() if _measured(key, history)], history.shared)
+    fresh = free & np.array([key not in twins for key in keys])
     free = fresh if fresh.any() else free
-    points = features(space.configs)
+    points = features(configs)
     known = np.array([i for i, key in enumerate(keys) if key in history.readings], dtype=int)
-    seen = np.array([i for i, key in enumerate(keys) if key in history.closed], dtype=int)
+    seen = np.array([i for i, key in enumerate(keys) if key in history.tried], dtype=int)
     if len(seen) < len(history.first) + _START or len(known) < 3:
-        return space.configs[_farthest(points, seen, free, seed)]
+        return configs[_farthest(points, seen, free, seed)]
     readings = [history.readings[keys[i]] for i in known]
     score = _expected_gain(points, known, readings, np.random.default_rng([seed, len(seen)]))
     blocked = np.array([i for i, key in enumerate(keys) if key in history.infeasible], dtype=int)
-    score *= _hope(space.configs, points, known, blocked)
+    score *= _hope(configs, points, known, blocked)
     score[~free] = -math.inf
-    return space.configs[int(np.argmax(score))]
+    return configs[int(np.argmax(score))]
+
+
+def _measured(key: str, history: History) -> bool:
+    return key in history.readings and key not in history.shared
+
+
+def _leading(history: History) -> list[Config]:
+    """The measured configs that look best: by each objective, and by their product."""
+    merits = {key: (r.gain, r.speed, r.gain + r.speed) for key, r in history.readings.items()}
+    best = [sorted(merits, key=lambda key: (-merits[key][place], key))[:_LEADING] for place in range(3)]
+    return [history.tried[key] for key in dict.fromkeys(itertools.chain.from_iterable(best))]
 
 
 def features(configs: Sequence[Config]) -> Array:

@@ -20,6 +20,7 @@ from ovtune.document import (
     LoadPart,
     MeasuredPart,
     ModelPart,
+    OutputsPart,
     RatioPart,
     SoakPart,
     StudyPart,
@@ -32,6 +33,7 @@ from ovtune.estimate import Unavailable
 from ovtune.figures import Interval, Measured
 from ovtune.result import Result, measured
 from ovtune.soak import Course, Soak
+from ovtune.study import agreement_of
 from ovtune.workload import Capacity, StreamsCapacity
 
 
@@ -53,6 +55,7 @@ def document_of(result: Result) -> Document:
             max_latency_ms=goal.max_latency_ms,
             min_throughput_per_s=goal.min_throughput_per_s,
             max_memory_bytes=goal.max_memory_bytes,
+            max_error=goal.max_error,
             deadline_ms=goal.deadline_ms,
             margin=goal.margin,
         ),
@@ -74,7 +77,7 @@ def document_of(result: Result) -> Document:
             about=result.verdict.about,
             text=result.verdict.text,
         ),
-        outputs=None,
+        outputs=_outputs(result, result.recommended),
         soak=_soak(result.soak) if result.soak is not None else None,
         front=[_point(result, estimate.config) for estimate in result.front],
         caveats=[CaveatPart(kind=caveat.kind, text=caveat.text) for caveat in result.caveats],
@@ -92,11 +95,35 @@ def document_of(result: Result) -> Document:
         ),
         study=StudyPart(name=study.name, trial=result.trial, created=study.created),
         capacity=_capacity(result, result.recommended),
+        variant=_variant(result, result.recommended),
     )
 
 
+def _variant(result: Result, config: Config) -> ModelPart | None:
+    """The file that a config runs in place of the model's own."""
+    found = result.study.setup.variants.get(config.precision)
+    return ModelPart(name=found.name, sha256=found.sha256, path=found.path) if found is not None else None
+
+
 def _point(result: Result, config: Config) -> FrontPart:
-    return FrontPart(config=documents.part_of(config), measured=_measured(measured(result, config)))
+    return FrontPart(
+        config=documents.part_of(config),
+        measured=_measured(measured(result, config)),
+        outputs=_outputs(result, config),
+    )
+
+
+def _outputs(result: Result, config: Config) -> OutputsPart | None:
+    found = agreement_of(result.study, config)
+    if found is None or found.max_abs is None or found.max_rel is None:
+        return None
+    return OutputsPart(
+        reference=found.reference,
+        max_abs=found.max_abs,
+        max_rel=found.max_rel,
+        cosine=found.cosine,
+        top1=found.top1,
+    )
 
 
 def _measured(figures: Measured) -> MeasuredPart:

@@ -234,7 +234,8 @@ def _broken(field: Field, blocks: Mapping[str, tuple[Source, list[Block]]], goal
     found = {}
     for key, told in field.estimates.items():
         source, latest = blocks[key]
-        final = estimate(told.config, latest, field.spread) if source == "duel" else told
+        fresh = replace(estimate(told.config, latest, field.spread), outputs=told.outputs)
+        final = fresh if source == "duel" else told
         found[key] = goals.breaches(final, goal, goals.common_metric([final], goal.latency))
     return found
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ovtune import demo
 from ovtune.backend import ov
-from ovtune.config import Config
+from ovtune.config import Config, Scalar
 from ovtune.environment import Device
 from ovtune.errors import DeviceError, ModelError, OvtuneError, StorageError
 from ovtune.model import DEMO_PREFIX, Input, Model, digest, name_of
@@ -28,10 +28,16 @@ VERSION: str = ov.get_version().partition("-")[0]
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 _NOT_SETTINGS = frozenset({"SUPPORTED_PROPERTIES", "NETWORK_NAME", "RUNTIME_REQUIREMENTS"})
 _NOT_SPEED = _NOT_SETTINGS | {"PERFORMANCE_HINT_NUM_REQUESTS", "LOADED_FROM_CACHE", "LOG_LEVEL", "PERF_COUNT"}
+_LIST = "MULTI_DEVICE_PRIORITIES"
 _PLACES = re.compile(
     r"(Error: )?Exception from \S+:\d+:|Check '[^\n]*' failed at \S+:\d+:|FrontEnd API failed with [^\n]*"
 )
 _REASON_LENGTH = 300
+_EXACT: Mapping[str, Scalar] = {
+    "INFERENCE_PRECISION_HINT": "f32",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+    "KV_CACHE_PRECISION": "f32",
+}
 _STARTS_UP_ELSEWHERE = ("AUTO", "MULTI")
 STARTUP_S = 30.0
 """How long AUTO is given to leave the device that it starts up on."""
@@ -90,6 +96,17 @@ class Runtime:
             compiled = self._core.compile_model(network, config.device, settings)
         return Compiled(compiled, config)
 
+    def exact(self) -> Config:
+        """The config whose outputs others are compared with: the CPU where there is one, in full precision.
+
+        The CPU quantizes activations of compressed weights, and keeps caches of attention, in fewer bits even where
+        its inference precision is f32.
+        """
+        names = self._core.available_devices
+        device = next((name for name in names if name == "CPU"), names[0])
+        known = self._supported(device)
+        return Config(device=device, properties={k: v for k, v in _EXACT.items() if k in known}, nireq=1)
+
     def unknown(self, config: Config) -> tuple[str, ...]:
         """The config's properties that none of the host's plugins knows: AUTO drops them without a word."""
         scheduler = config.device.partition(":")[0]
@@ -104,6 +121,12 @@ class Runtime:
             return False
         alone = self.compile(network, Config(device=device, nireq=1))
         return compiled.optimal_nireq >= 2 * alone.optimal_nireq
+
+    def _settable(self, name: str) -> tuple[str, ...]:
+        with contextlib.suppress(RuntimeError):
+            supported = self._core.get_property(name, "SUPPORTED_PROPERTIES")
+            return tuple(sorted(key for key, access in supported.items() if access == "RW"))
+        return ()
 
     def _supported(self, name: str) -> list[str]:
         with contextlib.suppress(RuntimeError):
@@ -124,6 +147,8 @@ class Runtime:
             capabilities=tuple(read("OPTIMIZATION_CAPABILITIES") or ()),
             precision=str(read("INFERENCE_PRECISION_HINT") or "f32"),
             streams=int(streams[1]) if streams else 1,
+            settings=self._settable(name),
+            tiles=int(read("NPU_MAX_TILES") or 1),
         )
 
 
@@ -178,22 +203,30 @@ class Compiled:
         """A digest that configs share which the runtime runs in the same way.
 
         What cannot be read back counts as asked for. FP16 and FP32 weights are one on the CPU, which converts
-        both to its inference precision.
+        both to its inference precision. The orders of one list of AUTO are one where the same devices serve: once they
+        have started up, the others are only there in case that they fail.
         """
+        kind = self._config.device.partition(":")[0]
         on_cpu = all("CPU" in name for name in self.execution_devices)
         visible = set(_names(effective))
         config = self._config
         speed = {
-            "device": config.device,
+            "device": kind if kind == "AUTO" else config.device,
             "nireq": config.nireq,
             "batch_size": config.batch_size,
             "shapes": config.shapes,
             "api": config.api,
             "precision": "any" if on_cpu and config.precision in {"FP32", "FP16"} else config.precision,
             "unseen": {k: v for k, v in config.properties.items() if k not in visible},
-            "effective": _without(effective, _NOT_SPEED),
+            "effective": _without(effective, _NOT_SPEED) | self._devices_behind(effective),
         }
         return hashlib.sha256(json.dumps(speed, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+    def _devices_behind(self, effective: Mapping[str, object]) -> dict[str, object]:
+        """AUTO's list, in an order that matters only where its devices serve at once."""
+        if not self._config.device.startswith("AUTO") or self._config.hint == "CUMULATIVE_THROUGHPUT":
+            return {}
+        return {_LIST: sorted(str(effective.get(_LIST, "")).split(","))}
 
     def queue(self) -> ov.AsyncInferQueue:
         """A queue of the config's size."""
@@ -228,34 +261,31 @@ def reshaped(network: ov.Model, *, batch_size: int, shapes: Mapping[str, Sequenc
     return network
 
 
-def inspect(runtime: Runtime, path: str) -> Model:
-    """What the model at ``path`` is and takes, found out by trying.
+def inspect(runtime: Runtime, path: str, shapes: Mapping[str, Sequence[int]]) -> Model:
+    """What the model at ``path`` is and takes with ``shapes`` for its dynamic inputs, found out by trying.
 
     Raises:
-        ModelError: it cannot be read, or has inputs of unknown size, or of text.
+        ModelError: it cannot be read or given these shapes, has other inputs of unknown size, or takes text.
     """
     sha256 = digest(path)
     network = runtime.read(path)
+    _check_shapes(network, path, shapes)
+    network = reshaped(network, batch_size=1, shapes=shapes)
     inputs = tuple(
         Input(name=_name(port), element_type=port.element_type.to_string(), shape=_shape(port.partial_shape))
         for port in network.inputs
     )
-    dynamic = [i.name for i in inputs if -1 in i.shape]
-    if dynamic:
-        raise ModelError(
-            f"model {path} has dynamic inputs ({', '.join(dynamic)}): give it static shapes first, "
-            "with openvino.Model.reshape and openvino.save_model"
-        )
     texts = [i.name for i in inputs if i.element_type == "string"]
     if texts:
         raise ModelError(
             f"model {path} takes text ({', '.join(texts)}): cut it behind its tokenizer, so that it takes numbers"
         )
     batch_sizes = [1]
-    if all(i.shape and i.shape[0] == 1 for i in inputs) and inputs:
+    stateful = bool(network.get_variables())
+    if not stateful and inputs and all(i.shape and i.shape[0] == 1 for i in inputs):
         for size in _BATCH_SIZES[1:]:
             try:
-                reshaped(runtime.read(path), batch_size=size, shapes={})
+                reshaped(runtime.read(path), batch_size=size, shapes=shapes)
             except ModelError:
                 break
             batch_sizes.append(size)
@@ -268,7 +298,20 @@ def inspect(runtime: Runtime, path: str) -> Model:
         precisions=_precisions(network),
         batch_sizes=tuple(batch_sizes),
         auto_batchable=len(batch_sizes) > 1 and runtime.auto_batches(network, first),
+        stateful=stateful,
     )
+
+
+def _check_shapes(network: ov.Model, path: str, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Checks that every dynamic input is given a shape."""
+    for port in network.inputs:
+        names = {_name(port), *port.get_names()}
+        if port.partial_shape.is_dynamic and not names & shapes.keys():
+            example = ",".join(str(size if size > 0 else 1) for size in _shape(port.partial_shape))
+            raise ModelError(
+                f"model {path} has a dynamic input {_name(port)} {port.partial_shape}: give it a shape, "
+                f'as in --shape "{_name(port)}[{example}]"'
+            )
 
 
 def save(network: ov.Model, path: Path, precision: str) -> None:

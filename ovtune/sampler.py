@@ -1,13 +1,13 @@
 """The decision of what to measure next, as an Optuna sampler."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from ovtune.config import Config, Scalar, parameters
-from ovtune.space import Space
+from ovtune.space import UNSET, Space
 from ovtune.store import CONFIG_ATTRIBUTE
 
 
@@ -16,10 +16,11 @@ class ProposalSampler(optuna.samplers.BaseSampler):
 
     Args:
         space: The space.
+        others: What may be tried beside it.
     """
 
-    def __init__(self, space: Space) -> None:
-        self._distributions = distributions(space)
+    def __init__(self, space: Space, others: Iterable[Config] = ()) -> None:
+        self._distributions = distributions(space, others)
         self._proposed: dict[str, Scalar] = {}
 
     def give(self, trial: optuna.Trial, config: Config) -> None:
@@ -60,10 +61,13 @@ class ProposalSampler(optuna.samplers.BaseSampler):
         raise KeyError(param_name)
 
 
-def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """A distribution for each parameter of the space: whole numbers on a logarithmic scale, the others as choices."""
-    values: dict[str, set[Scalar]] = {}
-    for config in space.configs:
+def distributions(space: Space, others: Iterable[Config] = ()) -> dict[str, BaseDistribution]:
+    """A distribution for each parameter of the space and of ``others``.
+
+    Whole numbers on a logarithmic scale, the others as choices.
+    """
+    values = {name: found - {UNSET} for name, found in space.values.items()}
+    for config in others:
         for name, value in parameters(config).items():
             values.setdefault(name, set()).add(value)
     return {name: _distribution(found) for name, found in values.items()}

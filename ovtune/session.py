@@ -17,17 +17,18 @@ from ovtune.errors import StorageError, StudyError, UsageError
 from ovtune.goal import Goal, usual
 from ovtune.host import exclusive, kept_on, read_cpus
 from ovtune.ledger import Event, Watch
-from ovtune.model import DEMO_PREFIX, name_of
+from ovtune.model import DEMO_PREFIX, Shapes, name_of
 from ovtune.preparation import Wish
 from ovtune.recommendation import document_of
 from ovtune.recorder import Recorded, Recorder, Sweep
-from ovtune.recording import Header, Recording
+from ovtune.recording import Header, Record, Recording
 from ovtune.replay import Replay, setup_of
 from ovtune.result import Result, alternative, conclude
 from ovtune.store import Store, file_url
 from ovtune.study import Setup, check_name, name_for
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget, Tuning
+from ovtune.wanted import Wanted
 from ovtune.workload import Capacity, ClosedLoop, describe, parse, searched_under
 
 DEFAULT_MODEL = "demo:mobilenet"
@@ -45,6 +46,12 @@ class Place:
 
     folder: Path = Path("studies")
     url: str | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a database: one of its own in the folder; one that is named by a URL is taken to be."""
+        named = self.url or os.environ.get("OVTUNE_STORAGE")
+        return named is not None or (self.folder / _DATABASE).is_file()
 
     @contextmanager
     def open(self, *, make: bool = False) -> Iterator[Store]:
@@ -153,7 +160,7 @@ def run(
             preparation.check_same(setup, wish, name)
             goal = _weighed(search, setup)
         else:
-            setup = preparation.make(wish, _path(wish), wish.workload or ClosedLoop())
+            setup = preparation.make(wish, _path(wish), wish.workload or ClosedLoop(), place.folder / name / "model")
             goal = _weighed(search, setup)
             store.create(name, setup, goal)
         compiled = place.folder / name / "compiled"
@@ -165,11 +172,34 @@ def run(
             keep_open=(lock,),
             beside=setup.beside,
             cache=str(compiled.resolve()),
+            feed=setup.feed,
+            reference=preparation.reference(setup, place.folder / name / "model"),
         )
         watch = Watch(emit=emit, stopping=stopping)
         study = Tuning(store, name, evaluator, goal=goal, budget=search.budget, watch=watch).run()
         result = conclude(study, goal)
         return result, publish(result, place.folder / name)
+
+
+def outline(search: Search, place: Place) -> Setup:
+    """What a search would be about: the setup of its study, or of the one that it would make; nothing is measured.
+
+    Raises:
+        OvtuneError: any of its kinds.
+    """
+    if search.replay is not None:
+        return setup_of(recording_file.read(search.replay))
+    wish = search.wish
+    name = check_name(name_for(name_of(_path(wish))) if search.study is None else search.study)
+    with ExitStack() as holding:
+        holding.enter_context(kept_on(wish.cpu_set))
+        if place.exists:
+            with place.open() as store:
+                if name in store.names():
+                    setup = store.load(name).setup
+                    preparation.check_same(setup, wish, name)
+                    return setup
+        return preparation.make(wish, _path(wish), wish.workload or ClosedLoop(), place.folder / name / "model")
 
 
 def record(
@@ -188,12 +218,13 @@ def record(
     if isinstance(load, Capacity):
         raise UsageError(f"load {describe(load)} asks for a capacity: record under one load, such as poisson:200/s")
     with exclusive(wait=taking.wait, stopping=stopping) as lock, tempfile.TemporaryDirectory() as folder:
-        setup = preparation.make(wish, path, load)
+        setup = preparation.make(wish, path, load, Path(folder))
         evaluator = TrialProcess(
             files=preparation.files(setup, Path(folder)),
             plugins=setup.plugins,
             workload=load,
             keep_open=(lock,),
+            feed=setup.feed,
         )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         header = Header(model=setup.model, workload=load, environment=setup.environment, created=now)
@@ -248,6 +279,12 @@ def search(  # noqa: PLR0913 - the command's options, by name
     load: str | None = None,
     devices: Sequence[str] = (),
     plugins: Mapping[str, str] | None = None,
+    shapes: Shapes | None = None,
+    variants: Mapping[str, str] | None = None,
+    int8: str | None = None,
+    inputs: Sequence[str] = (),
+    include_input_copy: bool = False,
+    space: Wanted | None = None,
     cpus: str | None = None,
     beside: str | None = None,
     goal: Goal | None = None,
@@ -270,6 +307,12 @@ def search(  # noqa: PLR0913 - the command's options, by name
             ``poisson:auto`` (with ``Goal(max_latency_ms=...)``) or ``streams:30/s`` (with ``Goal(deadline_ms=...)``).
         devices: Exactly these device strings; by default all that make sense.
         plugins: Further device names and the libraries that serve them.
+        shapes: A concrete shape for each dynamic input, by its name.
+        variants: Other files of the same model, by the name that they go by, such as ``{"int8": "model_int8.xml"}``.
+        int8: The items (a file or a folder) by which the model is quantized to eight bits, as another variant.
+        inputs: Files (.npy, .npz, images) and folders of items to run, in turn; by default random values.
+        include_input_copy: Whether writing an item into a request is part of what is measured.
+        space: Which part of what can be searched.
         cpus: The CPUs to keep what is measured on, such as ``0-3,8``.
         beside: A command that runs in the background of every measurement.
         goal: What is looked for.
@@ -292,6 +335,12 @@ def search(  # noqa: PLR0913 - the command's options, by name
         workload=parse(load) if load is not None else None,
         device_strings=tuple(devices),
         plugins=plugins,
+        shapes=shapes,
+        variants=variants,
+        int8=int8,
+        inputs=tuple(inputs),
+        copying=include_input_copy,
+        space=space,
         cpu_set=read_cpus(cpus) if cpus is not None else None,
         beside=beside,
     )
@@ -339,7 +388,7 @@ def _check_replayed(search: Search, setup: Setup, recording: Recording) -> None:
     Raises:
         UsageError: it is about another model or load, names devices, or does not tell what the goal is about.
     """
-    wish, goal, measured = search.wish, search.goal, [record for record in recording.records if record.ok]
+    wish, measured = search.wish, [record for record in recording.records if record.ok]
     if wish.model is not None and name_of(wish.model) != setup.model.name:
         raise UsageError(f"model {wish.model} is not that of {search.replay}, {setup.model.name}: leave it out")
     if isinstance(wish.workload, Capacity):
@@ -348,13 +397,25 @@ def _check_replayed(search: Search, setup: Setup, recording: Recording) -> None:
         raise UsageError(f"the load of {search.replay} is {describe(setup.workload)}: leave --load out")
     if search.budget.soak_s is not None:
         raise UsageError(f"--soak {search.budget.soak_s:g}s needs a host: {search.replay} holds short visits only")
+    if wish.space is not None:
+        raise UsageError(f"the space of {search.replay} is what was recorded: leave --space, --set and --fix out")
     if wish.device_strings:
         raise UsageError(f"--device {wish.device_strings[0]} chooses nothing in a recording: leave it out")
+    _check_told(search, measured)
+
+
+def _check_told(search: Search, measured: Sequence[Record]) -> None:
+    """Checks that the visits of a recording tell what the goal is about."""
+    goal = search.goal
     if not all(record.tells(goal.latency) for record in measured):
         raise UsageError(f"{search.replay} does not tell the {goal.latency} latency of all visits: choose another one")
     if "efficiency" in {goal.prefer, goal.against} and any(record.cpu_s is None for record in measured):
         todo = "choose another --prefer" if goal.against != "efficiency" else "record it anew with ovtune record"
         raise UsageError(f"{search.replay} does not tell the CPU time of all visits: {todo}")
+    if goal.max_error is not None:
+        raise UsageError(
+            f"--max-error {goal.max_error:g} needs outputs, which {search.replay} does not hold: leave it out"
+        )
     if goal.max_memory_bytes is not None and any(record.memory_bytes is None for record in measured):
         raise UsageError(f"{search.replay} does not tell the memory of all visits: leave --max-memory out")
 

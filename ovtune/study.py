@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ovtune.agreement import Agreement
 from ovtune.config import Config
+from ovtune.content import Feed
 from ovtune.environment import Environment
 from ovtune.errors import UsageError
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.goal import Goal
 from ovtune.measurement import Block
-from ovtune.model import Model
+from ovtune.model import Model, Shapes
 from ovtune.space import Space
+from ovtune.wanted import Wanted
 from ovtune.workload import Load, Workload
 
 Phase = Literal["search", "reference", "elimination", "duel", "soak", "capacity", "verification"]
@@ -41,6 +44,10 @@ class Setup:
         workload: The load, or the capacity that is asked for.
         environment: The host.
         space: The configs that may be tried.
+        wanted: Which part of what can be searched that is.
+        shapes: A concrete shape for each dynamic input.
+        variants: Other files of the same model, by the precision that configs name them by.
+        feed: What the model is fed with.
         baselines: OpenVINO's own answers among them, equal ones merged.
         plugins: Further device names and the libraries that serve them.
         device_strings: The device strings that the user chose; empty for all that make sense.
@@ -59,6 +66,10 @@ class Setup:
     refused: Mapping[str, str] = field(default_factory=dict)
     recording: str = ""
     beside: str | None = None
+    wanted: Wanted = field(default_factory=Wanted)
+    feed: Feed = field(default_factory=Feed)
+    shapes: Shapes = field(default_factory=dict)
+    variants: Mapping[str, Model] = field(default_factory=dict)
 
     @property
     def reference(self) -> Config | None:
@@ -170,6 +181,18 @@ def blocks_by_config(visits: tuple[Visit, ...], *phases: Phase) -> dict[str, lis
         if visit.phase in phases and isinstance(visit.outcome, Block):
             blocks[visit.config.key].append(visit.outcome)
     return {key: [b for b in found if not b.contended] or found for key, found in blocks.items()}
+
+
+def agreement_of(study: Study, config: Config) -> Agreement | None:
+    """How far the outputs of ``config`` are from the reference's; None where nobody looked.
+
+    Where its own were not looked at, those of the config that runs alike.
+    """
+    found: dict[str, Agreement] = {}
+    for visit in study.visits:
+        if isinstance(visit.outcome, Block | SameAs) and visit.outcome.outputs is not None:
+            found.setdefault(visit.config.key, visit.outcome.outputs)
+    return found.get(config.key) or found.get(study.owners.get(config.key, ""))
 
 
 def last_confirmation(study: Study) -> int:

@@ -1,16 +1,20 @@
 """What there is to search on this host: devices, the model, and OpenVINO's own answers. Runs inside a child."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from ovtune import runtime
+from ovtune import agreement, runtime
 from ovtune.cap import capped, threads_of
 from ovtune.config import Config, Scalar, split_batch
+from ovtune.content import Feed
+from ovtune.engine import engine_for, infer_items
 from ovtune.environment import Device
 from ovtune.errors import DeviceError
-from ovtune.model import Model
-from ovtune.runtime import Compiled, Runtime
+from ovtune.model import Model, Shapes
+from ovtune.runtime import Compiled, Runtime, reshaped
 from ovtune.space import HINTS, Advice
 
 AdviceList = tuple[Advice, ...]
@@ -18,10 +22,11 @@ AdviceList = tuple[Advice, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Which model to look at, if any, and with which plugins."""
+    """Which model to look at, if any, with which plugins, and which shapes its dynamic inputs are given."""
 
     path: str | None
     plugins: Mapping[str, str]
+    shapes: Shapes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,7 @@ class DeviceQuestion:
     plugins: Mapping[str, str]
     device: str
     most_threads: int | None = None
+    shapes: Shapes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,17 @@ class Conversion:
     plugins: Mapping[str, str]
     precision: str
     target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceQuestion:
+    """Of which model the reference's outputs are to be written where."""
+
+    path: str
+    plugins: Mapping[str, str]
+    target: str
+    feed: Feed
+    shapes: Shapes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +76,7 @@ def look(question: Question) -> Sight:
     return Sight(
         version=runtime.VERSION,
         devices=core.devices(),
-        model=runtime.inspect(core, question.path) if question.path is not None else None,
+        model=runtime.inspect(core, question.path, question.shapes) if question.path is not None else None,
     )
 
 
@@ -97,6 +114,23 @@ def convert(conversion: Conversion) -> None:
     partial.replace(target)
 
 
+def refer(question: ReferenceQuestion) -> None:
+    """Writes the outputs that others are compared with, made in full precision and one item at a time.
+
+    Raises:
+        ModelError: the model cannot be read.
+        DeviceError: no device runs it.
+        StorageError: they cannot be written.
+    """
+    core = Runtime(question.plugins)
+    config = core.exact()
+    compiled = core.compile(reshaped(core.read(question.path), batch_size=1, shapes=question.shapes), config)
+    content = question.feed.content(0)
+    _, outputs = infer_items(compiled, engine_for(compiled, config, content), content, batch_size=1, time_s=math.inf)
+    name = f"{config.device} {config.properties.get('INFERENCE_PRECISION_HINT', 'f32')}"
+    agreement.write(question.target, name, outputs)
+
+
 def _needed_cap(core: Runtime, question: DeviceQuestion, compiled: Compiled, config: Config) -> int | None:
     """The most threads, where the runtime takes more by itself; BATCH does not show them, the device in it does."""
     most = question.most_threads
@@ -104,19 +138,23 @@ def _needed_cap(core: Runtime, question: DeviceQuestion, compiled: Compiled, con
         return None
     device, _ = split_batch(config.device)
     if device != config.device:
-        compiled = core.compile(core.read(question.path), replace(config, device=device))
+        compiled = core.compile(_network(core, question), replace(config, device=device))
     return most if threads_of(compiled.effective()) > most else None
+
+
+def _network(core: Runtime, question: DeviceQuestion) -> Any:
+    return reshaped(core.read(question.path), batch_size=1, shapes=question.shapes)
 
 
 def _advice(core: Runtime, question: DeviceQuestion, hint: str) -> Advice:
     properties: dict[str, Scalar] = {} if hint == "none" else {"PERFORMANCE_HINT": hint}
     config = Config(device=question.device, properties=properties, nireq=1)
-    compiled = core.compile(core.read(question.path), config)
+    compiled = core.compile(_network(core, question), config)
     compiled.leave_startup()
     threads = _needed_cap(core, question, compiled, config)
     if threads is not None:
         config = capped(config, threads, core.devices())
-        compiled = core.compile(core.read(question.path), config)
+        compiled = core.compile(_network(core, question), config)
         compiled.leave_startup()
     nireq = max(1, compiled.optimal_nireq)
     compiled = compiled.asked_as(replace(config, nireq=nireq))

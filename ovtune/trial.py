@@ -1,23 +1,26 @@
 """One visit to one config in this process: read, compile, warm up, measure, and say what was doubtful."""
 
 import contextlib
+import functools
 import math
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from ovtune import measurement
+from ovtune import agreement, measurement
+from ovtune.agreement import Agreement
 from ovtune.cap import thread_cap, threads_of
 from ovtune.caveat import Caveat
 from ovtune.config import Config, Property
+from ovtune.content import Feed
 from ovtune.driver import ClosedLoopDriver, Run, SystemClock, first_inference_ms, open_loop
 from ovtune.energy import Meter
-from ovtune.engine import engine_for
+from ovtune.engine import Requests, engine_for, infer_items
 from ovtune.environment import cpu_quota
 from ovtune.errors import DeviceError, MeasurementError, ModelError
 from ovtune.evaluator import Infeasible, Outcome, SameAs
@@ -29,6 +32,7 @@ from ovtune.workload import ClosedLoop, OpenLoop, Workload
 
 _BUSY_ENOUGH = 0.95
 _LATE_SHARE = 0.05
+_COMPARING_S = 1.0
 _UNTIL_EXIT: list[object] = []
 """What is never taken apart: with automatic batching that can take a whole batch timeout, or hang for good."""
 
@@ -45,6 +49,8 @@ class Order:
         plan: How.
         beside: The process group that runs in the background on purpose, or None.
         cache: The folder of compiled models, or None.
+        feed: What the model is fed with.
+        reference: The file of the reference's outputs, to compare these with; None to leave that.
     """
 
     files: Mapping[str, str]
@@ -54,6 +60,8 @@ class Order:
     plan: Plan
     beside: int | None = None
     cache: str | None = None
+    feed: Feed = field(default_factory=Feed)
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,20 +106,41 @@ def visit(order: Order) -> Outcome:
 
 def _run(
     order: Order, compiled: Compiled, idle_bytes: int, compile_ms: float, noticed: tuple[Caveat, ...]
-) -> Block | SameAs:
+) -> Block | SameAs | Infeasible:
     """Everything that runs inferences; ends early where the config turns out to be one that has been measured."""
     config, plan = order.config, order.plan
-    requests = engine_for(compiled, config, plan.seed)
+    requests = engine_for(compiled, config, order.feed.content(plan.seed), copying=order.feed.copying)
     _UNTIL_EXIT.extend((compiled, requests))
+    outputs_of = functools.partial(_agreement, order, compiled, requests)
     engine = Recorder(requests, SystemClock())
     first_ms = first_inference_ms(engine, SystemClock(), group=config.auto_batch_size)
     doubts = (*noticed, *_leave_startup(compiled))
     key = compiled.effective_key(compiled.effective())
     owner = plan.shared.get(key)
     if owner is not None and owner != config.key:
-        return SameAs(config_key=owner, effective_key=key)
+        return SameAs(config_key=owner, effective_key=key, outputs=outputs_of())
     opening = _Opening(idle_bytes=idle_bytes, compile_ms=compile_ms, first_inference_ms=first_ms, doubts=doubts)
-    return _measured(order, compiled, engine, opening)
+    block = _measured(order, compiled, engine, opening)
+    outputs = outputs_of()
+    if outputs is not None and outputs.nonsense:
+        return Infeasible(reason=f"its outputs have nothing to do with those of the reference ({outputs.words})")
+    return replace(block, outputs=outputs)
+
+
+def _agreement(order: Order, compiled: Compiled, engine: Requests) -> Agreement | None:
+    """How far the outputs are from the reference's, the last thing that is done with the requests.
+
+    None where nobody asks, and where their shapes follow from the values, so that they cannot be laid side by side.
+    """
+    if order.reference is None:
+        return None
+    name, reference = agreement.read(order.reference)
+    with contextlib.suppress(ValueError):
+        ran, outputs = infer_items(
+            compiled, engine, order.feed.content(0), batch_size=order.config.batch_size, time_s=_COMPARING_S
+        )
+        return agreement.compare([values[ran] for values in reference], outputs, name=name)
+    return None
 
 
 def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Opening) -> Block:

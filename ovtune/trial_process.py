@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ovtune import child, codec
 from ovtune.beside import running
 from ovtune.config import Config
+from ovtune.content import Feed
 from ovtune.errors import DeviceError, MeasurementError, ModelError, OvtuneError
 from ovtune.evaluator import Failed, Infeasible, Outcome
 from ovtune.measurement import Plan
@@ -28,6 +29,8 @@ class TrialProcess:
         keep_open: File descriptors that each child inherits, such as the host's lock.
         beside: A command that runs in the background of every visit, or None.
         cache: The folder where the compiled models of configs that are measured again are kept, or None.
+        feed: What the model is fed with.
+        reference: The file of the reference's outputs, which those of each config are compared with once; or None.
     """
 
     files: Mapping[str, str]
@@ -36,6 +39,8 @@ class TrialProcess:
     keep_open: Sequence[int] = ()
     beside: str | None = None
     cache: str | None = None
+    feed: Feed = field(default_factory=Feed)
+    reference: str | None = None
 
     def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
         """One visit; a child that dies, hangs, or fails behind its compilation is a :class:`Failed` that says how."""
@@ -49,6 +54,8 @@ class TrialProcess:
                 plan=plan,
                 beside=beside.process.pid if beside is not None else None,
                 cache=self.cache if plan.again else None,
+                feed=self.feed,
+                reference=None if plan.again else self.reference,
             )
             timeout_s = plan.timeout_s + _schedule_s(order)
             answer = child.call("visit", codec.dump(order, Order), timeout_s=timeout_s, keep_open=self.keep_open)

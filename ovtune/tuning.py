@@ -24,7 +24,6 @@ from ovtune.result import conclude, why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
 from ovtune.study import Study, blocks_by_config, last_confirmation
-from ovtune.twin import expected
 from ovtune.workload import Capacity, Load
 
 REFER_EVERY = 8
@@ -80,7 +79,8 @@ class Tuning:
         self._goal = goal
         self._budget = budget
         self._ledger = Ledger(store, name, evaluator, watch or Watch())
-        self._sampler = ProposalSampler(self._ledger.study.setup.space)
+        setup = self._ledger.study.setup
+        self._sampler = ProposalSampler(setup.space, [baseline.config for baseline in setup.baselines])
         self._trials = store.optuna_study(name, self._sampler)
 
     def run(self) -> Study:
@@ -126,7 +126,7 @@ class Tuning:
             self._refer(count)
             config = self._next()
             if config is None:
-                return f"all {len(self._ledger.study.setup.space.configs)} configs of the space were tried"
+                return f"all {self._ledger.study.setup.space.size} configs of the space were tried"
             self._try(self._trials.ask(), config)
         return f"all {count} trials are done"
 
@@ -230,11 +230,11 @@ def history_of(study: Study, goal: Goal) -> History:
     field_ = survey_field(study, goal)
     owners = study.owners
     readings: dict[str, Reading] = {}
-    closed: set[str] = set()
+    tried: dict[str, Config] = {}
     infeasible: set[str] = set()
     for visit in study.visits:
         key = visit.config.key
-        closed.add(key)
+        tried[key] = visit.config
         if isinstance(visit.outcome, Infeasible | Failed):
             infeasible.add(key)
         estimate = field_.estimates.get(owners.get(key, key))
@@ -242,14 +242,10 @@ def history_of(study: Study, goal: Goal) -> History:
             readings[key] = _reading(estimate, field_.metric, goal)
     return History(
         first=tuple(dict.fromkeys((*(b.config for b in study.setup.baselines), *_near(study)))),
+        tried=tried,
         readings=readings,
-        closed=frozenset(closed),
         infeasible=frozenset(infeasible),
-        twins=expected(
-            study.setup.space.configs,
-            {v.config.key: v.config for v in study.visits if isinstance(v.outcome, Block)}.values(),
-            owners,
-        ),
+        shared=owners,
     )
 
 

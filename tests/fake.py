@@ -8,7 +8,7 @@ import numpy as np
 
 from ovtune import duel, measurement
 from ovtune.config import Config
-from ovtune.environment import Device, Environment
+from ovtune.environment import Device, Environment, Topology
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan
@@ -105,6 +105,7 @@ def host() -> Host:
     answers = (("none", 1, "a"), ("LATENCY", 1, "a"), ("THROUGHPUT", 2, "b"))
     return Host(
         devices=(CPU,),
+        topology=Topology(cpus=2, cores=2, memory_bytes=8 * 2**30),
         device_strings=("CPU",),
         advice=tuple(
             Advice(device="CPU", hint=hint, nireq=nireq, effective={}, effective_key=key)

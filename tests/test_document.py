@@ -109,6 +109,7 @@ def parent_is_map(path: tuple[str | int, ...]) -> bool:
     optional = {
         ("goal", "min_throughput_per_s"),
         ("goal", "max_memory_bytes"),
+        ("goal", "max_error"),
         ("goal", "deadline_ms"),
         ("load", "interval_s"),
         ("verdict", "rival"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ovtune import preparation, survey
-from ovtune.environment import Device, Environment, describe_host
+from ovtune.environment import Device, Environment, Topology, describe_host
 from ovtune.errors import DeviceError, MeasurementError, ModelError, OvtuneError, StorageError, StudyError
 from ovtune.preparation import Wish, baselines, check_devices, check_same, named_devices
 from ovtune.space import Host
@@ -14,6 +14,7 @@ from ovtune.workload import ClosedLoop, ConstantRate
 from tests import fake
 from tests.fake_runtime import FakeRuntime, answer
 
+TOPOLOGY = Topology(cpus=2, cores=2, memory_bytes=8 * 2**30)
 GPU = Device(name="GPU.0", full_name="Test GPU", capabilities=("FP32", "FP16"), precision="f16")
 
 
@@ -28,7 +29,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeRuntime], FakeRuntime]
 
 def made(runtime: FakeRuntime, wish: Wish | None = None) -> Setup:
     assert runtime
-    return preparation.make(wish or Wish(), "demo:mobilenet", ClosedLoop())
+    return preparation.make(wish or Wish(), "demo:mobilenet", ClosedLoop(), Path("unused"))
 
 
 class TestMake:
@@ -113,8 +114,8 @@ class TestBaselines:
     def test_each_name_says_what_is_deployed(self) -> None:
         """A baseline's config has the hint of its name and the requests of its own answer."""
         advice = (answer("CPU", "none", 3, "x"), answer("CPU", "LATENCY", 1, "y"), answer("CPU", "THROUGHPUT", 4, "z"))
-        host = Host(devices=(fake.CPU,), device_strings=("CPU",), advice=advice, refused={})
-        found = [(b.name, b.config.hint, b.config.nireq) for b in baselines(host, chosen=False)]
+        host = Host(devices=(fake.CPU,), topology=TOPOLOGY, device_strings=("CPU",), advice=advice, refused={})
+        found = [(b.name, b.config.hint, b.config.nireq) for b in baselines(host, {}, chosen=False)]
         assert found == [
             ("no settings on CPU", None, 3),
             ("LATENCY hint on CPU", "LATENCY", 1),
@@ -124,9 +125,9 @@ class TestBaselines:
     def test_lists_are_no_baselines_unless_chosen(self) -> None:
         """An order of devices is what the search looks for; OpenVINO's own answers are single devices and AUTO."""
         advice = tuple(answer(d, "none", 1, d) for d in ("CPU", "AUTO", "AUTO:CPU,GPU", "AUTO:-CPU"))
-        host = Host(devices=(fake.CPU, GPU), device_strings=(), advice=advice, refused={})
-        assert [b.config.device for b in baselines(host, chosen=False)] == ["CPU", "AUTO"]
-        assert len(baselines(host, chosen=True)) == 4
+        host = Host(devices=(fake.CPU, GPU), topology=TOPOLOGY, device_strings=(), advice=advice, refused={})
+        assert [b.config.device for b in baselines(host, {}, chosen=False)] == ["CPU", "AUTO"]
+        assert len(baselines(host, {}, chosen=True)) == 4
 
 
 class TestCheckSame:

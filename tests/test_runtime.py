@@ -8,6 +8,7 @@ import openvino as ov
 import pytest
 
 from ovtune.config import Config, Scalar
+from ovtune.content import Content
 from ovtune.engine import QueueEngine, SyncEngine, engine_for
 from ovtune.errors import DeviceError, ModelError, StorageError
 from ovtune.runtime import Compiled, Runtime, inspect, reason, reshaped, save, with_weights
@@ -147,6 +148,16 @@ class TestSettings:
         """Whatever makes a run different makes the key different."""
         answer = core.compile(reshaped(core.read("demo:mlp"), batch_size=other.batch_size, shapes={}), other)
         assert answer.effective_key(answer.effective()) != key(core, "CPU")
+
+    def test_orders_of_one_list(self) -> None:
+        """Orders of AUTO's list share their key where one device serves; other lists and devices at once do not."""
+        core = Runtime(dict.fromkeys(("CPUX", "CPUY"), "openvino_intel_cpu_plugin"))
+        one, *others = (
+            key(core, f"AUTO:{order}") for order in ("CPUX,CPU,CPUY", "CPUX,CPUY,CPU", "CPU,CPUX,CPUY", "CPUX")
+        )
+        assert [other == one for other in others] == [True, False, False]
+        at_once = {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}
+        assert key(core, "AUTO:CPUX,CPU,CPUY", at_once) != key(core, "AUTO:CPUX,CPUY,CPU", at_once)
 
     def test_unseen_settings_count(self, core: Runtime) -> None:
         """A setting that cannot be read back makes a key of its own: nobody knows that it does nothing."""
@@ -331,7 +342,7 @@ class TestReading:
         """What is no model gives one line that names it and says why, whatever the runtime's frontends raise."""
         path = str(bad(tmp_path))
         with pytest.raises(ModelError) as caught:
-            inspect(core, path)
+            inspect(core, path, {})
         message = str(caught.value)
         assert message.startswith(f"model {path} ")
         assert_readable(message.replace(str(tmp_path), ""))
@@ -339,7 +350,7 @@ class TestReading:
     def test_no_such_demo(self, core: Runtime) -> None:
         """A built-in model that does not exist is refused with those that do."""
         with pytest.raises(ModelError, match="'resnet' does not exist: use one of encoder, mlp, mobilenet"):
-            inspect(core, "demo:resnet")
+            inspect(core, "demo:resnet", {})
 
 
 class TestInspecting:
@@ -347,7 +358,7 @@ class TestInspecting:
 
     def test_demo(self, core: Runtime) -> None:
         """A built-in model is described in full."""
-        found = inspect(core, "demo:mobilenet")
+        found = inspect(core, "demo:mobilenet", {})
         assert (found.name, found.path) == ("mobilenet", "demo:mobilenet")
         assert [(i.name, i.element_type, i.shape) for i in found.inputs] == [("image", "f32", (1, 3, 224, 224))]
         assert found.batch_sizes == (1, 2, 4, 8, 16, 32)
@@ -362,20 +373,20 @@ class TestInspecting:
     @pytest.mark.parametrize("name", ["inception_v1", "shufflenet"])
     def test_batch_in_a_reshape(self, core: Runtime, tmp_path: Path, name: str) -> None:
         """A network with its batch baked into a Reshape takes a batch of 1 alone, and can still be tuned."""
-        found = inspect(core, models.light(name, tmp_path))
+        found = inspect(core, models.light(name, tmp_path), {})
         assert found.batch_sizes == (1,)
         assert not found.auto_batchable
 
     def test_real_network(self, core: Runtime, tmp_path: Path) -> None:
         """An ONNX network whose batch can change is found to take larger ones."""
-        found = inspect(core, models.light("squeezenet", tmp_path))
+        found = inspect(core, models.light("squeezenet", tmp_path), {})
         assert found.name == "squeezenet"
         assert found.batch_sizes == (1, 2, 4, 8, 16, 32)
         assert found.auto_batchable
 
     def test_two_inputs(self, core: Runtime, tmp_path: Path) -> None:
         """Inputs are described in the model's order, each with its type."""
-        found = inspect(core, models.saved(models.two_inputs(), tmp_path))
+        found = inspect(core, models.saved(models.two_inputs(), tmp_path), {})
         assert [(i.name, i.element_type, i.shape) for i in found.inputs] == [
             ("x", "f32", (1, 8)),
             ("ids", "i64", (1, 8)),
@@ -388,34 +399,34 @@ class TestInspecting:
     def test_no_batch(self, core: Runtime, tmp_path: Path, build: Callable[[], ov.Model]) -> None:
         """Models without a batch dimension from inputs to outputs take a batch of 1 and can be tuned all the same."""
         path = models.saved(build(), tmp_path)
-        found = inspect(core, path)
+        found = inspect(core, path, {})
         assert found.batch_sizes == (1,)
         assert not found.auto_batchable
         run_once(core, core.read(path))
 
     def test_fixed_larger_batch(self, core: Runtime, tmp_path: Path) -> None:
         """A batch other than 1 in the model is left as it is."""
-        assert inspect(core, models.saved(models.dense((3, 8)), tmp_path)).batch_sizes == (1,)
+        assert inspect(core, models.saved(models.dense((3, 8)), tmp_path), {}).batch_sizes == (1,)
 
     @pytest.mark.parametrize("shape", [ov.PartialShape([-1, 8]), ov.PartialShape.dynamic()])
     def test_dynamic(self, core: Runtime, tmp_path: Path, shape: ov.PartialShape) -> None:
         """Dynamic inputs are refused by name, with what to do."""
-        with pytest.raises(ModelError, match=r"dynamic inputs \(x\): give it static shapes"):
-            inspect(core, models.saved(models.dense(shape), tmp_path))
+        with pytest.raises(ModelError, match=r'has a dynamic input x \[.*: give it a shape, as in --shape "x\[1'):
+            inspect(core, models.saved(models.dense(shape), tmp_path), {})
 
     def test_text(self, core: Runtime, tmp_path: Path) -> None:
         """A model of texts is refused: no random text means anything to it."""
         with pytest.raises(ModelError, match=r"takes text \(x\)"):
-            inspect(core, models.saved(models.text(), tmp_path))
+            inspect(core, models.saved(models.text(), tmp_path), {})
 
     def test_digest(self, core: Runtime, tmp_path: Path) -> None:
         """A model's digest follows its weights, and not where it lies."""
-        first = inspect(core, models.saved(models.dense(), tmp_path)).sha256
+        first = inspect(core, models.saved(models.dense(), tmp_path), {}).sha256
         shutil.copytree(tmp_path, tmp_path / "elsewhere")
-        assert inspect(core, str(tmp_path / "elsewhere" / "small.xml")).sha256 == first
+        assert inspect(core, str(tmp_path / "elsewhere" / "small.xml"), {}).sha256 == first
         weights = tmp_path / "small.bin"
         weights.write_bytes(weights.read_bytes()[:-1] + b"\x3f")
-        assert inspect(core, str(tmp_path / "small.xml")).sha256 != first
+        assert inspect(core, str(tmp_path / "small.xml"), {}).sha256 != first
 
 
 class TestReshaping:
@@ -472,7 +483,7 @@ class TestWeights:
 
     def test_half_stays_half(self, core: Runtime, tmp_path: Path) -> None:
         """A model that comes with FP16 weights is offered with these alone."""
-        assert inspect(core, models.saved(core.read("demo:mlp"), tmp_path, fp16=True)).precisions == ("FP16",)
+        assert inspect(core, models.saved(core.read("demo:mlp"), tmp_path, fp16=True), {}).precisions == ("FP16",)
 
     def test_outputs_agree(self, core: Runtime) -> None:
         """A model gives nearly the same with its weights halved, and exactly the same with them as they are."""
@@ -492,16 +503,19 @@ class TestWeights:
         assert_readable(str(caught.value))
 
 
+TWO = Config(device="CPU", nireq=2)
+
+
 def run_once(core: Runtime, network: ov.Model, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """The first input, where there is one, and the output of a request of a queue."""
-    engine = QueueEngine(core.compile(network, Config(device="CPU", nireq=2)), 2, seed)
+    engine = engine_for(core.compile(network, TWO), TWO, Content(seed=seed))
     for _ in range(4):
         assert engine.wait_idle() in {0, 1}
         engine.start()
     engine.wait_all()
     assert engine.is_idle()
     assert engine.latency_ms(0) > 0
-    request = engine._requests[0]
+    request = engine.requests[0]
     given = np.array(request.get_input_tensor(0).data) if network.inputs else np.zeros(0)
     return given, np.array(request.get_output_tensor(0).data)
 
@@ -542,12 +556,12 @@ class TestQueue:
     def test_requests_differ(self, core: Runtime) -> None:
         """Each request has inputs of its own: one that all share would stay hot in the cache."""
         answer = core.compile(models.dense(), Config(device="CPU", nireq=3))
-        engine = QueueEngine(answer, 3, seed=5)
-        given = [np.array(request.get_input_tensor(0).data) for request in engine._requests]
+        engine = QueueEngine(answer, Config(device="CPU", nireq=3), Content(seed=5))
+        given = [np.array(request.get_input_tensor(0).data) for request in engine.requests]
         assert not np.array_equal(given[0], given[1])
         assert not np.array_equal(given[1], given[2])
-        again = QueueEngine(answer, 3, seed=5)
-        assert np.array_equal(given[2], again._requests[2].get_input_tensor(0).data)
+        again = QueueEngine(answer, Config(device="CPU", nireq=3), Content(seed=5))
+        assert np.array_equal(given[2], again.requests[2].get_input_tensor(0).data)
 
     def test_failure(self, core: Runtime) -> None:
         """An inference that fails raises the runtime's error, whose reason is readable."""
@@ -563,13 +577,13 @@ class TestSync:
     def test_runs(self, core: Runtime) -> None:
         """A start gives the output of the inputs that were written once, and its time; then the request is free."""
         config = Config(device="CPU", nireq=1, api="sync")
-        engine = engine_for(core.compile(models.typed(ov.Type.f32), config), config, seed=3)
+        engine = engine_for(core.compile(models.typed(ov.Type.f32), config), config, Content(seed=3))
         assert isinstance(engine, SyncEngine)
         assert engine.wait_idle() == 0
         engine.start()
         assert engine.is_idle()
         assert engine.latency_ms(0) > 0
-        request = engine._request
+        request = engine.requests[0]
         assert np.array_equal(request.get_input_tensor(0).data, request.get_output_tensor(0).data)
         engine.wait_all()
 
@@ -577,12 +591,12 @@ class TestSync:
         """An inference that fails raises the runtime's error."""
         config = Config(device="CPU", nireq=1, api="sync")
         with pytest.raises(RuntimeError, match="conflicts with the reshape pattern"):
-            engine_for(core.compile(models.failing(), config), config, seed=0).start()
+            engine_for(core.compile(models.failing(), config), config, Content()).start()
 
     def test_async(self, core: Runtime) -> None:
         """The other interface has a queue of the config's size."""
         config = Config(device="CPU", nireq=3)
-        engine = engine_for(core.compile(models.dense(), config), config, seed=0)
+        engine = engine_for(core.compile(models.dense(), config), config, Content())
         assert isinstance(engine, QueueEngine)
         assert engine.nireq == 3
 

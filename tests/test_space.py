@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -6,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovtune import space as spaces
-from ovtune.config import Config, split_batch
-from ovtune.environment import Device
+from ovtune.config import Config, Scalar, parameters, split_batch
+from ovtune.environment import Device, Topology
+from ovtune.errors import UsageError
 from ovtune.model import Model
+from ovtune.setting import SIZES, Size, compatible, with_settings
 from ovtune.space import (
     AUTO_BATCH_TIMEOUTS_MS,
     HINTS,
@@ -20,6 +23,7 @@ from ovtune.space import (
     device_strings,
     request_counts,
 )
+from ovtune.wanted import Wanted
 from ovtune.workload import ClosedLoop, ConstantRate, Workload
 from tests import fake
 
@@ -38,10 +42,17 @@ def _host(*devices: Device, strings: tuple[str, ...] = (), nireq: int = 1) -> Ho
         for hint in HINTS
         if hint != "CUMULATIVE_THROUGHPUT" or device.startswith("AUTO")
     )
-    return Host(devices=devices, device_strings=named, advice=advice, refused={})
+    return Host(
+        devices=devices,
+        topology=Topology(cpus=2, cores=2, memory_bytes=8 * 2**30),
+        device_strings=named,
+        advice=advice,
+        refused={},
+    )
 
 
 ONE, TWO = _host(CPU), _host(CPU, GPU)
+POOR = replace(ONE, topology=replace(ONE.topology, memory_bytes=32 * MODEL.item_bytes))
 
 
 def _cumulative_alone(config: Config, model: Model, load: Workload) -> bool:
@@ -78,6 +89,14 @@ def _sync_for_throughput(config: Config, model: Model, load: Workload) -> bool:
     return config.api == "sync" and "THROUGHPUT" in (config.hint or "")
 
 
+def _crowded_memory(config: Config, model: Model, load: Workload) -> bool:
+    return config.nireq * config.batch_size * model.item_bytes * 8 > POOR.topology.memory_bytes
+
+
+def _state_on_several(config: Config, model: Model, load: Workload) -> bool:
+    return model.stateful and config.hint == "CUMULATIVE_THROUGHPUT"
+
+
 _Sign = Callable[[Config, Model, Workload], bool]
 _SIGNS: dict[str, tuple[_Sign, Host, Model, Workload]] = {
     "cumulative-needs-several": (_cumulative_alone, TWO, MODEL, ClosedLoop()),
@@ -85,6 +104,8 @@ _SIGNS: dict[str, tuple[_Sign, Host, Model, Workload]] = {
     "auto-batch-or-batch": (_batch_twice, ONE, MODEL, ClosedLoop()),
     "auto-batch-model": (_batch_without_a_batch, ONE, ODD, ClosedLoop()),
     "auto-batch-multiples": (_partial_batch, ONE, MODEL, ClosedLoop()),
+    "memory": (_crowded_memory, POOR, MODEL, ClosedLoop()),
+    "stateful-one-device": (_state_on_several, TWO, replace(MODEL, stateful=True), ClosedLoop()),
     "items-in-flight": (_crowd, ONE, replace(MODEL, batch_sizes=(1, 16)), ClosedLoop()),
     "sync-no-throughput-hint": (_sync_for_throughput, ONE, MODEL, ClosedLoop()),
     "timeout-with-auto-batch": (_timeout_for_nothing, ONE, MODEL, OPEN),
@@ -126,8 +147,8 @@ def test_no_space_holds_what_any_rule_forbids(host: Host, model: Model, load: Wo
     configs = build(host, model, load, {}).configs
     assert configs
     assert len({c.key for c in configs}) == len(configs)
-    for sign, *_ in _SIGNS.values():
-        assert not any(sign(c, model, load) for c in configs)
+    for sign, on, *_ in _SIGNS.values():
+        assert on is POOR or not any(sign(c, model, load) for c in configs)
 
 
 def test_the_order_is_fixed() -> None:
@@ -256,3 +277,105 @@ def test_dimensions_are_what_differs() -> None:
     assert "device" not in dimensions
     assert "precision" not in dimensions
     assert Space(configs=()).dimensions == {}
+
+
+RICH = replace(
+    CPU, streams=2, settings=("NUM_STREAMS", "INFERENCE_NUM_THREADS", "EXECUTION_MODE_HINT", "TBB_PARTITIONER")
+)
+SETTABLE = _host(RICH)
+
+
+def _wanted(size: Size, **only: tuple[Scalar, ...]) -> Space:
+    return build(SETTABLE, MODEL, ClosedLoop(), {}, Wanted(size=size, only=only))
+
+
+def _every(space: Space) -> set[str]:
+    """The keys of all configs of a space, combined in the plainest way."""
+    found = set()
+    for base in space.configs:
+        names = space.settings[split_batch(base.device)[0]]
+        for pick in itertools.product(*((None, *values) for values in names.values())):
+            chosen = {name: value for name, value in zip(names, pick, strict=True) if value is not None}
+            config = with_settings(base, chosen)
+            if compatible(parameters(config)):
+                found.add(config.key)
+    return found
+
+
+class TestSizes:
+    def test_each_size_holds_more(self) -> None:
+        """A quick space varies device, hint and requests; the larger ones hold it and add to it."""
+        quick, standard, full = (_wanted(size) for size in SIZES)
+        assert set(quick.dimensions) == {"hint", "nireq"}
+        assert {c.key for c in quick.configs} < {c.key for c in standard.configs}
+        assert standard.configs == full.configs
+        assert quick.size == len(quick.configs) < standard.size < full.size
+
+    @pytest.mark.parametrize("size", ["standard", "full"])
+    def test_the_count_is_that_of_all_combinations(self, size: Size) -> None:
+        """The number that is told is the number that there is."""
+        space = _wanted(size)
+        assert space.size == len(_every(space))
+
+    def test_what_is_drawn_is_in_the_space(self) -> None:
+        """Random configs are members, are drawn alike for one seed, and reach the further settings."""
+        space = _wanted("full")
+        drawn = space.draw(300, seed=4)
+        assert {c.key for c in drawn} <= _every(space)
+        assert drawn == space.draw(300, seed=4) != space.draw(300, seed=5)
+        assert {name for c in drawn for name in c.properties} >= set(space.settings["CPU"])
+
+    def test_candidates_hold_what_lies_next_to_the_best(self) -> None:
+        """Beside a config: each of its settings left out, changed or added, and each other parameter changed."""
+        space = _wanted("full")
+        best = with_settings(Config(device="CPU", nireq=2), {"NUM_STREAMS": 2, "TBB_PARTITIONER": "AUTO"})
+        found = {c.key for c in space.candidates([best], seed=0)}
+        assert found <= _every(space)
+        choices: tuple[dict[str, Scalar], ...] = (
+            {"NUM_STREAMS": 2},
+            {"TBB_PARTITIONER": "AUTO"},
+            {"NUM_STREAMS": 1, "TBB_PARTITIONER": "AUTO"},
+            {"NUM_STREAMS": 2, "TBB_PARTITIONER": "AUTO", "EXECUTION_MODE_HINT": "ACCURACY"},
+        )
+        for chosen in choices:
+            assert with_settings(Config(device="CPU", nireq=2), chosen).key in found
+        assert with_settings(Config(device="CPU", nireq=4), {"NUM_STREAMS": 2, "TBB_PARTITIONER": "AUTO"}).key in found
+
+    def test_a_small_space_is_its_own_candidates(self) -> None:
+        """Where there are no further settings, nothing has to be drawn."""
+        space = _wanted("quick")
+        assert space.candidates([], seed=0) == space.configs
+
+
+class TestHeld:
+    def test_only_these_values(self) -> None:
+        """A parameter that is held to values has no other, and may have ones that nobody would have tried."""
+        space = _wanted("standard", nireq=(2, 5), hint=("THROUGHPUT",))
+        assert {c.nireq for c in space.configs} == {2, 5}
+        assert {c.hint for c in space.configs} == {"THROUGHPUT"}
+
+    def test_a_held_property_is_always_set(self) -> None:
+        """A property that is held to values is never left to the runtime, in a quick space either."""
+        for size in SIZES:
+            space = _wanted(size, TBB_PARTITIONER=("STATIC",))
+            assert {c.properties["TBB_PARTITIONER"] for c in space.configs} == {"STATIC"}
+            assert "TBB_PARTITIONER" not in space.settings.get("CPU", {})
+
+    def test_a_quick_space_takes_what_is_asked(self) -> None:
+        """Values that are asked for are tried even where the size alone would not vary the parameter."""
+        assert {c.batch_size for c in _wanted("quick", batch_size=(1, 2)).configs} == {1, 2}
+
+    def test_unset_is_a_value(self) -> None:
+        """``unset`` leaves a precision to the runtime."""
+        space = _wanted("standard", INFERENCE_PRECISION_HINT=("unset",))
+        assert not any("INFERENCE_PRECISION_HINT" in c.properties for c in space.configs)
+
+    def test_unknown_parameters_are_refused_with_what_is_near(self) -> None:
+        """A misspelt name is told, with the names that it may stand for."""
+        with pytest.raises(UsageError, match="NUM_STREAMS"):
+            _wanted("standard", NUM_STREAM=(2,))
+
+    def test_values_that_leave_nothing_are_refused(self) -> None:
+        """Where no config that makes sense is left, that is said."""
+        with pytest.raises(UsageError, match="allow more values"):
+            _wanted("standard", hint=("THROUGHPUT",), api=("sync",))

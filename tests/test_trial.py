@@ -9,6 +9,7 @@ import pytest
 
 from ovtune import codec, trial
 from ovtune.config import APIS, Config, Property
+from ovtune.content import Content
 from ovtune.engine import QueueEngine
 from ovtune.errors import MeasurementError
 from ovtune.evaluator import Infeasible, Outcome, SameAs
@@ -301,9 +302,10 @@ def test_inputs_follow_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same seed gives the same inputs in every visit, another seed others."""
     seen: list[np.ndarray] = []
 
-    def spied(compiled: Compiled, config: Config, seed: int) -> QueueEngine:
-        engine = QueueEngine(compiled, config.nireq, seed)
-        seen.append(np.array(engine._requests[0].get_input_tensor(0).data))
+    def spied(compiled: Compiled, config: Config, content: Content, *, copying: bool) -> QueueEngine:
+        assert not copying
+        engine = QueueEngine(compiled, config, content)
+        seen.append(np.array(engine.requests[0].get_input_tensor(0).data))
         return engine
 
     monkeypatch.setattr(trial, "engine_for", spied)

@@ -205,8 +205,8 @@ def test_what_cannot_run_is_known_as_such(tmp_path: Path) -> None:
     study = bench.search(14, confirm_s=SHORT)
     history = history_of(study, bench.goal)
     assert history.infeasible == {refused}
-    assert history.closed == {v.config.key for v in study.visits}
-    assert set(history.readings) == history.closed - {refused}
+    assert history.tried == {v.config.key: v.config for v in study.visits}
+    assert set(history.readings) == history.tried.keys() - {refused}
     for shared, owner in study.owners.items():
         assert history.readings[shared] == history.readings[owner]
 

@@ -23,12 +23,20 @@ def record(
     load: option.Load = None,
     device: option.Device = None,
     plugin: option.Plugins = None,
+    shape: option.ShapeTexts = None,
+    variant: option.Variants = None,
+    int8: option.Int8 = None,
+    inputs: option.Inputs = None,
+    include_input_copy: option.InputCopy = False,
+    space: option.Space = None,
+    sets: option.Sets = None,
+    fixes: option.Fixes = None,
     seed: option.Seed = 0,
     wait: option.Wait = False,
     quiet: option.Quiet = False,
 ) -> None:
     """Record visits to many configs of MODEL in shuffled rounds, for search --replay."""
-    from ovtune import session, terminal, unit, workload
+    from ovtune import session, terminal, unit, wanted, workload
     from ovtune.measurement import Plan
     from ovtune.preparation import Wish
     from ovtune.recorder import Recorded, Sweep
@@ -41,6 +49,12 @@ def record(
             workload=workload.parse(load) if load is not None else None,
             device_strings=tuple(dict.fromkeys(device or ())),
             plugins=option.plugins(plugin),
+            shapes=option.shapes(shape),
+            variants=option.variants(variant),
+            int8=int8,
+            inputs=tuple(inputs or ()),
+            copying=include_input_copy,
+            space=wanted.read(space, sets or (), fixes or ()),
         ),
         sweep=Sweep(
             rounds=rounds,

@@ -1,5 +1,6 @@
 """The command that searches."""
 
+import json
 from pathlib import Path
 
 import typer
@@ -18,6 +19,14 @@ def search(
     load: option.Load = None,
     device: option.Device = None,
     plugin: option.Plugins = None,
+    shape: option.ShapeTexts = None,
+    variant: option.Variants = None,
+    int8: option.Int8 = None,
+    inputs: option.Inputs = None,
+    include_input_copy: option.InputCopy = False,
+    space: option.Space = None,
+    sets: option.Sets = None,
+    fixes: option.Fixes = None,
     cpus: option.Cpus = None,
     beside: option.Beside = None,
     latency: option.LatencyChoice = "p95",
@@ -25,12 +34,14 @@ def search(
     max_latency: option.MaxLatency = None,
     min_throughput: option.MinThroughput = None,
     max_memory: option.MaxMemory = None,
+    max_error: option.MaxError = None,
     deadline: option.Deadline = None,
     margin: option.Margin = "2%",
     confirm: option.Confirm = None,
     soak: option.Soak = None,
     seed: option.Seed = 0,
     replay: option.ReplayFile = None,
+    dry_run: option.DryRun = False,
     wait: option.Wait = False,
     quiet: option.Quiet = False,
     as_json: option.AsJson = False,
@@ -38,19 +49,24 @@ def search(
     storage: option.Storage = None,
 ) -> None:
     """Search for the best configuration of MODEL, or go on with its study."""
-    from ovtune import host, session, unit, workload
+    from ovtune import host, session, terminal, unit, wanted, workload
     from ovtune.goal import Goal
     from ovtune.preparation import Wish
-    from ovtune.terminal import summary
     from ovtune.tuning import Budget
 
-    limits = option.limits(max_latency, min_throughput, max_memory, deadline)
+    limits = option.limits(max_latency, min_throughput, max_memory, max_error, deadline)
     request = session.Search(
         wish=Wish(
             model=model,
             workload=workload.parse(load) if load is not None else None,
             device_strings=tuple(dict.fromkeys(device or ())),
             plugins=option.plugins(plugin),
+            shapes=option.shapes(shape),
+            variants=option.variants(variant),
+            int8=int8,
+            inputs=tuple(inputs or ()),
+            copying=include_input_copy,
+            space=wanted.read(space, sets or (), fixes or ()),
             cpu_set=host.read_cpus(cpus) if cpus is not None else None,
             beside=beside,
         ),
@@ -67,6 +83,13 @@ def search(
         wait=wait,
         replay=replay,
     )
+    if dry_run:
+        setup = session.outline(request, place_of(studies, storage))
+        if as_json:
+            print(json.dumps({"configs": setup.space.size, "dimensions": setup.space.dimensions}))
+        else:
+            results().print(terminal.plan(setup, request.goal, request.budget))
+        return
     with interrupts() as interrupted, progress(request, quiet=quiet) as emit:
         try:
             result, files = session.run(
@@ -79,6 +102,6 @@ def search(
     if as_json:
         print(files.best.read_text(encoding="utf-8"), end="")
     else:
-        results().print(summary(result, str(files.best), str(files.report)))
+        results().print(terminal.summary(result, str(files.best), str(files.report)))
     if interrupted.is_set:
         raise typer.Exit(INTERRUPTED)

@@ -40,6 +40,7 @@ def best(
     max_latency: option.MaxLatency = None,
     min_throughput: option.MinThroughput = None,
     max_memory: option.MaxMemory = None,
+    max_error: option.MaxError = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the document there.")] = None,
     studies: option.Studies = Path("studies"),
     storage: option.Storage = None,
@@ -56,7 +57,7 @@ def best(
 
     with place_of(studies, storage).open() as store:
         known = store.load(study)
-    limits = option.limits(max_latency, min_throughput, max_memory)
+    limits = option.limits(max_latency, min_throughput, max_memory, max_error)
     if isinstance(known.setup.workload, Capacity) and (prefer is not None or limits):
         raise UsageError(
             f"study {study} asks how much is served within its own limit: search again for another one, "

@@ -15,7 +15,7 @@ from ovtune.figures import Measured
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
 from ovtune.report.number import NONE, Amount, amount, megabytes, number
 from ovtune.result import Result
-from ovtune.study import CHOOSING, Visit, blocks_by_config, reason_of
+from ovtune.study import CHOOSING, Visit, agreement_of, blocks_by_config, reason_of
 
 State = Literal["measured", "shared", "infeasible", "failed"]
 _NESTED = "DEVICE_PROPERTIES."
@@ -163,6 +163,13 @@ def facts_of(told: Measured) -> tuple[Fact, ...]:
     )
 
 
+def outputs_of(result: Result, config: Config) -> Fact:
+    """How far the outputs of ``config`` are from the reference's."""
+    found = agreement_of(result.study, config)
+    name = "outputs" if found is None else f"outputs beside those of {found.reference}"
+    return Fact(name=name, text="not compared" if found is None else found.words)
+
+
 def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mapping[str, list[Block]]) -> Row:
     config = visit.config
     shared = visit.outcome.config_key if isinstance(visit.outcome, SameAs) else None
@@ -182,7 +189,7 @@ def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mappin
         doubts=_kinds(caveats.values()),
         caveats=tuple(c.text for c in caveats.values()),
         reason=reason_of(visit.outcome),
-        facts=_facts_of_blocks(estimate, seen) if estimate else (),
+        facts=(*_facts_of_blocks(estimate, seen), outputs_of(result, config)) if estimate else (),
         settings=settings_of(config, seen[-1].effective if seen else {}),
         json=config_json(config),
         deployable=False,

@@ -12,7 +12,7 @@ from ovtune.report.chart import Chart, DuelChart, charts_of, duel_chart, ratio_o
 from ovtune.report.course import counts_of, version
 from ovtune.report.drawing import Drawing, draw_duel, draw_front
 from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number
-from ovtune.report.row import Fact, Row, facts_of, rows_of
+from ovtune.report.row import Fact, Row, facts_of, outputs_of, rows_of
 from ovtune.result import Result
 from ovtune.serving import told_of
 from ovtune.study import reason_of
@@ -141,7 +141,7 @@ def view_of(result: Result, documents: Mapping[str, str] | None = None) -> View:
         source=_source(result.measured),
         key_figures=_key_figures(result),
         promise=_promise(result.measured),
-        facts=facts_of(result.measured),
+        facts=(*facts_of(result.measured), outputs_of(result, result.recommended)),
         caveats=tuple(caveat.text for caveat in result.caveats),
         host=_host(result),
         about_model=_model(result),
@@ -346,6 +346,8 @@ def _goal(goal: Goal) -> str:
         parts.append(f"at least {given(goal.min_throughput_per_s)}/s")
     if goal.max_memory_bytes is not None:
         parts.append(f"memory at most {megabytes(goal.max_memory_bytes)}")
+    if goal.max_error is not None:
+        parts.append(f"outputs off by at most {given(goal.max_error)} of their largest")
     if goal.deadline_ms is not None:
         parts.append(f"a frame is late after {given(goal.deadline_ms)} ms")
     return "; ".join([*parts, f"differences count from {100 * goal.margin:g} %"])

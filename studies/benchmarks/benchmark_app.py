@@ -45,6 +45,7 @@ from openvino.tools.benchmark.benchmark import Benchmark
 
 from ovtune import demo, stats
 from ovtune.config import Config
+from ovtune.content import Content
 from ovtune.driver import ClosedLoopDriver, SystemClock
 from ovtune.engine import QueueEngine
 from ovtune.environment import describe_host
@@ -213,7 +214,7 @@ def costs(case: Case) -> None:
     plan = Plan(duration_s=0.5, least_requests=1)
     driving = []
     for _ in range(LOOP_TURNS):
-        driver = ClosedLoopDriver(Recorder(QueueEngine(compiled, case.nireq, 0), SystemClock()), SystemClock())
+        driver = ClosedLoopDriver(Recorder(QueueEngine(compiled, case.config, Content()), SystemClock()), SystemClock())
         driver.warm_up(plan)
         began = time.thread_time()
         run = driver.measure(plan)
