@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ovtune.config import Config
-from ovtune.evaluator import Evaluator, Outcome
+from ovtune.evaluator import Evaluator, Failed, Outcome
 from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan
 from ovtune.store import Store
@@ -14,6 +14,7 @@ from ovtune.workload import Workload
 
 REPEATED = 0.2
 """The share of all visits that may be repeats of contended ones."""
+_ROUNDS, _COMPILATIONS = 8, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +78,27 @@ class Ledger:
     def visit(
         self, started: VisitStarted, *, plan: Plan, trial: int | None = None, confirmation: int = 0, round_: int = 0
     ) -> Outcome:
-        """One visit, committed before anything else is done; where others held it up, it is made again.
+        """One visit, committed before anything else is done; where it went wrong, it is made again, once.
 
-        For as long as the repeats are no more than a fifth of all visits: on a host that is never quiet they would
-        tell nothing new.
+        Where others held it up, for as long as the repeats are no more than a fifth of all visits: on a host that is
+        never quiet they would tell nothing new. And where one of OpenVINO's own answers failed, against which all else
+        is weighed.
         """
         outcome = self._visit(started, plan=plan, trial=trial, confirmation=confirmation, round_=round_)
-        held_up = isinstance(outcome, Block) and outcome.contended and started.phase != "soak"
-        if held_up and self._may_repeat() and not self.watch.stopping():
-            self._repeats += 1
+        if not self.watch.stopping() and self._went_wrong(started, outcome):
             outcome = self._visit(started, plan=plan, trial=trial, confirmation=confirmation, round_=round_)
         return outcome
+
+    def _went_wrong(self, started: VisitStarted, outcome: Outcome) -> bool:
+        match outcome:
+            case Failed():
+                baselines = {baseline.config.key for baseline in self.study.setup.baselines}
+                return started.phase == "search" and started.config.key in baselines
+            case Block(contended=True) if started.phase != "soak" and self._may_repeat():
+                self._repeats += 1
+                return True
+            case _:
+                return False
 
     def _may_repeat(self) -> bool:
         return self._repeats < REPEATED * len(self.study.visits)
@@ -98,7 +109,8 @@ class Ledger:
         self.watch.emit(started)
         key = started.config.key
         again = any(v.config.key == key and isinstance(v.outcome, Block) for v in self.study.visits)
-        plan = replace(plan, again=again, workload=started.workload)
+        timeout_s = plan.timeout_s + slack_s(self.study, started.config)
+        plan = replace(plan, again=again, workload=started.workload, timeout_s=timeout_s)
         outcome = self._evaluator.evaluate(started.config, plan)
         visit = Visit(
             number=len(self.study.visits),
@@ -125,3 +137,15 @@ class Ledger:
         """Commits the goal, and why the search ended; "" while it runs."""
         self._store.note(self.study.name, goal=goal, stopped=stopped)
         self.study = replace(self.study, goal=goal, stopped=stopped)
+
+
+def slack_s(study: Study, config: Config) -> float:
+    """What a visit to ``config`` may take beyond its plan's limit, by the slowest that the study has seen.
+
+    Some rounds of all of the config's requests, one item after the other, and a few compilations: a model that takes
+    seconds per inference, or minutes to compile, is no model that hangs.
+    """
+    seen = [(v.config, v.outcome) for v in study.visits if isinstance(v.outcome, Block)]
+    item_ms = max((block.first_inference_ms / (c.batch_size * c.auto_batch_size) for c, block in seen), default=0.0)
+    compile_ms = max((block.compile_ms for _, block in seen), default=0.0)
+    return (_ROUNDS * config.nireq * config.batch_size * item_ms + _COMPILATIONS * compile_ms) / 1000

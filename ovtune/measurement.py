@@ -42,7 +42,7 @@ class Plan:
     least_requests: int = 30
     longest_s: float = 3.0
     warmup_s: float = 1.0
-    timeout_s: float = 60.0
+    timeout_s: float = 120.0
     seed: int = 0
     shared: Mapping[str, str] = field(default_factory=dict)
     workload: Workload | None = None

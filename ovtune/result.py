@@ -19,7 +19,7 @@ from ovtune.measurement import Block, LatencyMetric
 from ovtune.serving import serve
 from ovtune.soak import Soak
 from ovtune.stability import low_ratio, unstable
-from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, last_confirmation, reason_of
+from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, last_confirmation, reason_of, trials_of
 from ovtune.verdict import Verdict, decided, limited, unconfirmed
 
 
@@ -208,7 +208,7 @@ def measured(result: Result, config: Config) -> Measured:
 
 def why_nothing(study: Study) -> str:
     """Why a study holds no measurement: the most frequent reason."""
-    reasons = Counter(reason_of(v.outcome) for v in study.visits if reason_of(v.outcome))
+    reasons = Counter(reason_of(v.outcome) for v in trials_of(study) if reason_of(v.outcome))
     if not reasons:
         return f"study {study.name} holds no measurement yet: run ovtune search to make some"
     why, count = reasons.most_common(1)[0]

@@ -399,9 +399,24 @@ def _check_replayed(search: Search, setup: Setup, recording: Recording) -> None:
         raise UsageError(f"--soak {search.budget.soak_s:g}s needs a host: {search.replay} holds short visits only")
     if wish.space is not None:
         raise UsageError(f"the space of {search.replay} is what was recorded: leave --space, --set and --fix out")
-    if wish.device_strings:
-        raise UsageError(f"--device {wish.device_strings[0]} chooses nothing in a recording: leave it out")
+    for option, given in _of_a_host(wish).items():
+        if given:
+            raise UsageError(f"{option} changes nothing in {search.replay}, which is measured already: leave it out")
     _check_told(search, measured)
+
+
+def _of_a_host(wish: Wish) -> dict[str, object]:
+    """What says how a host is to measure, by its option."""
+    return {
+        "--device": wish.device_strings,
+        "--shape": wish.shapes,
+        "--variant": wish.variants,
+        "--int8": wish.int8,
+        "--input": wish.inputs,
+        "--include-input-copy": wish.copying,
+        "--cpus": wish.cpu_set,
+        "--beside": wish.beside,
+    }
 
 
 def _check_told(search: Search, measured: Sequence[Record]) -> None:

@@ -148,6 +148,11 @@ class Study:
         return {v.config.key: v.outcome.config_key for v in self.visits if isinstance(v.outcome, SameAs)}
 
 
+def trials_of(study: Study) -> tuple[Visit, ...]:
+    """What each trial of the search came to, in order: its last visit, where it was made again."""
+    return tuple({v.trial: v for v in study.visits if v.trial is not None}.values())
+
+
 def check_name(name: str) -> str:
     """``name``, where a study may have it.
 

@@ -237,6 +237,8 @@ def history_of(study: Study, goal: Goal) -> History:
         tried[key] = visit.config
         if isinstance(visit.outcome, Infeasible | Failed):
             infeasible.add(key)
+        else:
+            infeasible.discard(key)
         estimate = field_.estimates.get(owners.get(key, key))
         if estimate is not None:
             readings[key] = _reading(estimate, field_.metric, goal)

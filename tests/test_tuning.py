@@ -173,7 +173,7 @@ def test_all_failing_names_the_most_frequent_reason(bench: Bench) -> None:
         with pytest.raises(MeasurementError, match="all 6 trials came to nothing, 5 of them because: no memory"):
             bench.search(6)
     study = bench.load()
-    assert (study.trials, len(study.visits)) == (6, 6)
+    assert (study.trials, len(study.visits)) == (6, 7)  # the first failed, and was tried once more
     assert study.stopped == "all 6 trials are done"
 
 
@@ -333,6 +333,55 @@ def test_a_host_that_is_never_quiet_is_measured_all_the_same(tmp_path: Path) -> 
     assert set(trials) == set(range(20))
     assert 2 <= len(trials) - 20 <= 0.2 * len(asked) + 1
     assert set(blocks_by_config(study.visits, "search")) == {v.config.key for v in study.visits}
+
+
+class Stumbling(FakeEvaluator):
+    """Fails in the first visit to each config of ``failing``."""
+
+    failing: frozenset[str] = frozenset()
+
+    def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
+        first = config not in self.asked
+        outcome = super().evaluate(config, plan)
+        return Failed(reason="it hung") if first and config.key in self.failing else outcome
+
+
+def test_an_answer_of_openvinos_own_that_fails_is_tried_once_more(tmp_path: Path) -> None:
+    """Against the baselines all else is weighed: one that failed gets a second visit, and any other config none."""
+    other = next(c for c in small(16).space.configs if c not in [b.config for b in fake.BASELINES])
+    evaluator = Stumbling()
+    evaluator.failing = frozenset({fake.BASELINES[1].config.key, other.key})
+    study = benches.make(tmp_path, small(16), evaluator=evaluator).search(16, confirm_s=SHORT)
+    outcomes = [v.outcome for v in study.visits if v.config == fake.BASELINES[1].config and v.trial is not None]
+    assert [type(outcome) for outcome in outcomes] == [Failed, Block]
+    assert [type(v.outcome) for v in study.visits if v.config == other] == [Failed]
+    history = history_of(study, GOAL)
+    assert history.infeasible == {other.key}
+    assert fake.BASELINES[1] in survey_field(study, GOAL).baselines
+
+
+class Timed(FakeEvaluator):
+    """Notes how long each visit may take, of a model that is slow to compile and to run."""
+
+    limits: dict[str, float]
+
+    def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
+        self.limits.setdefault(config.key, plan.timeout_s)
+        outcome = super().evaluate(config, plan)
+        return (
+            replace(outcome, first_inference_ms=5000.0, compile_ms=60_000.0) if isinstance(outcome, Block) else outcome
+        )
+
+
+def test_a_slow_model_is_given_time(tmp_path: Path) -> None:
+    """Once it has shown to take long, a visit may take several rounds of its requests, and compile as slowly again."""
+    evaluator = Timed()
+    evaluator.limits = {}
+    benches.make(tmp_path, small(16), evaluator=evaluator).search(4, confirm_s=SHORT)
+    first, second, *_ = (evaluator.limits[v] for v in evaluator.limits)
+    assert first == Plan().timeout_s
+    nireq = fake.BASELINES[1].config.nireq
+    assert second == Plan().timeout_s + 8 * nireq * 5.0 + 3 * 60.0
 
 
 def test_the_reference_is_visited_again_and_again(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ovtune.figures import Measured
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
 from ovtune.report.number import NONE, Amount, amount, megabytes, number
 from ovtune.result import Result
-from ovtune.study import CHOOSING, Visit, agreement_of, blocks_by_config, reason_of
+from ovtune.study import CHOOSING, Visit, agreement_of, blocks_by_config, reason_of, trials_of
 
 State = Literal["measured", "shared", "infeasible", "failed"]
 _NESTED = "DEVICE_PROPERTIES."
@@ -97,7 +97,7 @@ def rows_of(result: Result, names: Mapping[str, tuple[str, ...]], documents: Map
         names: What else a config is, by its key.
         documents: Whole documents of some configs, by key.
     """
-    visits = [v for v in result.study.visits if v.trial is not None]
+    visits = trials_of(result.study)
     trials = first_trials(visits)
     blocks = blocks_by_config(result.study.visits, *CHOOSING)
     found = []

@@ -1,6 +1,8 @@
 import json
+from dataclasses import replace
 
 from ovtune.config import Config
+from ovtune.evaluator import Failed
 from ovtune.report.row import rows_of, settings_of
 from tests.report import sample
 
@@ -10,6 +12,16 @@ def test_shared_trial() -> None:
     rows = rows_of(sample.result(), {}, {})
     assert rows[8].state_text == "same as trial 1"
     assert rows[8].throughput == rows[1].throughput
+
+
+def test_repeated_visit() -> None:
+    """A trial that was visited again, since others held it up, is one row, told by its last visit."""
+    result = sample.result()
+    trial = result.study.visits[6]
+    held_up = replace(trial, outcome=Failed(reason="held up"))
+    visits = (*result.study.visits[:6], held_up, *result.study.visits[6:])
+    again = rows_of(replace(result, study=replace(result.study, visits=visits)), {}, {})
+    assert again == rows_of(result, {}, {})
 
 
 def test_failures() -> None:
