@@ -62,6 +62,16 @@ class ReferenceQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchQuestion:
+    """Which model to run in a batch, with what."""
+
+    path: str
+    plugins: Mapping[str, str]
+    feed: Feed
+    shapes: Shapes = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """The runtime's version, its devices, and the model where one was named."""
 
@@ -129,6 +139,48 @@ def refer(question: ReferenceQuestion) -> None:
     _, outputs = infer_items(compiled, engine_for(compiled, config, content), content, batch_size=1, time_s=math.inf)
     name = f"{config.device} {config.properties.get('INFERENCE_PRECISION_HINT', 'f32')}"
     agreement.write(question.target, name, outputs)
+
+
+def why_one_batch(question: BatchQuestion) -> str:
+    """Why a model that can be reshaped must not be run in batches, found by running a few; "" where it can be.
+
+    In full precision, so that a difference between a batch of two and single items is the model's doing.
+
+    Raises:
+        ModelError: the model cannot be read.
+        DeviceError: no device runs it.
+    """
+    core = Runtime(question.plugins)
+    try:
+        single = _items(core, question, 1)
+    except RuntimeError:
+        return ""
+    try:
+        agreed = agreement.same_items(single, _items(core, question, 2))
+    except RuntimeError as error:
+        return f"a batch of 2 fails while it runs ({runtime.reason(error)})"
+    except ValueError:
+        return ""
+    return "" if agreed else "the outputs of an item depend on the others in its batch"
+
+
+def _items(core: Runtime, question: BatchQuestion, batch_size: int) -> list[Any]:
+    config = replace(core.exact(), batch_size=batch_size)
+    network = reshaped(core.read(question.path), batch_size=batch_size, shapes=question.shapes)
+    compiled, content = core.compile(network, config), question.feed.content(0)
+    engine = engine_for(compiled, config, content)
+    return infer_items(compiled, engine, content, batch_size=batch_size, time_s=math.inf)[1]
+
+
+def auto_batches(question: DeviceQuestion) -> bool:
+    """Whether automatic batching engages on a device, by itself or in ``BATCH:``.
+
+    Raises:
+        ModelError: the model cannot be read.
+        DeviceError: the device does not take it.
+    """
+    core = Runtime(question.plugins)
+    return core.auto_batches(_network(core, question), question.device)
 
 
 def _needed_cap(core: Runtime, question: DeviceQuestion, compiled: Compiled, config: Config) -> int | None:
