@@ -2,11 +2,12 @@
 
 import contextlib
 import hashlib
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ovtune import beside, codec, space, survey
+from ovtune import beside, codec, content, space, survey
 from ovtune.cap import capped, thread_cap
 from ovtune.config import Config, split_batch
 from ovtune.content import Feed, files_of
@@ -261,9 +262,9 @@ def _baseline(hints: list[str], answer: Advice, host: Host) -> Baseline:
 
 def _feed(wish: Wish, model: Model) -> Feed:
     """What the model is fed with; its files are read once here, so that what does not fit is told before a search."""
-    feed = Feed(inputs=model.inputs, files=files_of(wish.inputs), copying=wish.copying)
-    feed.content(0)
-    return feed
+    files = files_of(wish.inputs)
+    deque(content.read(files, model.inputs), maxlen=0)
+    return Feed(inputs=model.inputs, files=files, digests=content.digests(files), copying=wish.copying)
 
 
 def _batched(model: Model, strings: Sequence[str], feed: Feed, plugins: Mapping[str, str], shapes: Shapes) -> Model:
@@ -336,7 +337,15 @@ def _asked_otherwise(setup: Setup, wish: Wish) -> list[str]:
         ("beside", wish.beside, setup.beside or "nothing"),
     )
     found = [f"{name}: {asked}, not {was}" for name, asked, was in pairs if asked is not None and asked != was]
-    return found + _changed_variants(setup, wish)
+    return [*found, *_changed_inputs(setup), *_changed_variants(setup, wish)]
+
+
+def _changed_inputs(setup: Setup) -> list[str]:
+    """The first file of items that holds something else than when the study was made."""
+    pairs = zip(setup.feed.files, setup.feed.digests, content.digests(setup.feed.files), strict=True)
+    changed = [file for file, then, now in pairs if now != then]
+    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+    return [f"input {changed[0]}{more}: other content than it had"] if changed else []
 
 
 def _shown(pairs: Mapping[str, object] | None) -> str | None:

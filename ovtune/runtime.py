@@ -245,13 +245,16 @@ def reshaped(network: ov.Model, *, batch_size: int, shapes: Mapping[str, Sequenc
     unknown = set(shapes) - {name for port in network.inputs for name in {_name(port), *port.get_names()}}
     if unknown:
         names = ", ".join(_name(port) for port in network.inputs)
-        raise ModelError(f"the model has no input {', '.join(sorted(unknown))}: name one of {names}")
+        raise ModelError(f"the model has no input {', '.join(sorted(unknown))}: name one of {names or 'none'}")
+    for port in network.inputs:
+        _check_shape(port, shapes)
     wanted = {port: _wanted(port, shapes) for port in network.inputs}
     open_inputs = [_name(port) for port, shape in wanted.items() if -1 in shape]
     if open_inputs:
         raise ModelError(f"the model's inputs {', '.join(open_inputs)} are dynamic: give each a shape")
     if any(_shape(port.partial_shape) != shape for port, shape in wanted.items()):
-        with _translated(ModelError, f"the model does not take the shapes {dict(shapes)}", "give others"):
+        asked = " ".join(f"{name}{list(shape)}" for name, shape in shapes.items())
+        with _translated(ModelError, f"the model does not take the shapes {asked}", "give others"):
             network.reshape({port: list(shape) for port, shape in wanted.items()})
     if batch_size == 1:
         return network
@@ -321,15 +324,34 @@ def _batches(network: ov.Model, inputs: Sequence[Input]) -> tuple[tuple[int, ...
     return tuple(sizes), ""
 
 
+def _check_shape(port: ov.Output, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Checks that a shape that an input is given has its rank and keeps the sizes that are fixed in a dynamic one."""
+    own, wanted = port.partial_shape, _wanted(port, shapes)
+    if own.rank.is_dynamic or wanted == _shape(own):
+        return
+    if len(wanted) != len(_shape(own)) or (own.is_dynamic and not own.compatible(ov.PartialShape(list(wanted)))):
+        raise ModelError(
+            f"input {_name(port)} is {own.to_string()}, which {list(wanted)} does not fit: "
+            f"give another shape, as in {_example(port)}"
+        )
+
+
+def _example(port: ov.Output) -> str:
+    """An option that gives a dynamic input a shape: 1 where any size will do, else the least that will."""
+    shape = port.partial_shape
+    if shape.rank.is_dynamic:
+        return f'--shape "{_name(port)}[1]"'
+    return f'--shape "{_name(port)}[{",".join(str(max(d.get_min_length(), 1)) for d in shape)}]"'
+
+
 def _check_shapes(network: ov.Model, path: str, shapes: Mapping[str, Sequence[int]]) -> None:
     """Checks that every dynamic input is given a shape."""
     for port in network.inputs:
         names = {_name(port), *port.get_names()}
         if port.partial_shape.is_dynamic and not names & shapes.keys():
-            example = ",".join(str(size if size > 0 else 1) for size in _shape(port.partial_shape))
             raise ModelError(
                 f"model {path} has a dynamic input {_name(port)} {port.partial_shape}: give it a shape, "
-                f'as in --shape "{_name(port)}[{example}]"'
+                f"as in {_example(port)}"
             )
 
 

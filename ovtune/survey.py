@@ -10,7 +10,7 @@ from ovtune import agreement, runtime
 from ovtune.cap import capped, threads_of
 from ovtune.config import Config, Scalar, split_batch
 from ovtune.content import Feed
-from ovtune.engine import engine_for, infer_items
+from ovtune.engine import ITEMS, engine_for, infer_items
 from ovtune.environment import Device
 from ovtune.errors import DeviceError
 from ovtune.model import Model, Shapes
@@ -135,7 +135,7 @@ def refer(question: ReferenceQuestion) -> None:
     core = Runtime(question.plugins)
     config = core.exact()
     compiled = core.compile(reshaped(core.read(question.path), batch_size=1, shapes=question.shapes), config)
-    content = question.feed.content(0)
+    content = question.feed.content(0, places=ITEMS)
     _, outputs = infer_items(compiled, engine_for(compiled, config, content), content, batch_size=1, time_s=math.inf)
     name = f"{config.device} {config.properties.get('INFERENCE_PRECISION_HINT', 'f32')}"
     agreement.write(question.target, name, outputs)
@@ -167,7 +167,7 @@ def why_one_batch(question: BatchQuestion) -> str:
 def _items(core: Runtime, question: BatchQuestion, batch_size: int) -> list[Any]:
     config = replace(core.exact(), batch_size=batch_size)
     network = reshaped(core.read(question.path), batch_size=batch_size, shapes=question.shapes)
-    compiled, content = core.compile(network, config), question.feed.content(0)
+    compiled, content = core.compile(network, config), question.feed.content(0, places=ITEMS)
     engine = engine_for(compiled, config, content)
     return infer_items(compiled, engine, content, batch_size=batch_size, time_s=math.inf)[1]
 
