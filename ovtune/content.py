@@ -79,6 +79,11 @@ class Feed:
         most = max(places, _COPIED_BYTES // max(item_bytes, 1)) if self.copying else places
         return Content(seed=seed, items=tuple(itertools.islice(read(self.files, self.inputs), most)))
 
+    @property
+    def sha256(self) -> str | None:
+        """One digest of all files' content; None for random values."""
+        return hashlib.sha256(" ".join(self.digests).encode()).hexdigest() if self.files else None
+
 
 def files_of(paths: Sequence[str]) -> tuple[str, ...]:
     """The files of ``--input``: each as it is given, or those in a folder by their names.
