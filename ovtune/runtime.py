@@ -242,10 +242,7 @@ def reshaped(network: ov.Model, *, batch_size: int, shapes: Mapping[str, Sequenc
     Raises:
         ModelError: it does not take them, has no such input, or its outputs do not grow with the batch.
     """
-    unknown = set(shapes) - {name for port in network.inputs for name in {_name(port), *port.get_names()}}
-    if unknown:
-        names = ", ".join(_name(port) for port in network.inputs)
-        raise ModelError(f"the model has no input {', '.join(sorted(unknown))}: name one of {names or 'none'}")
+    _check_names(network, shapes)
     for port in network.inputs:
         _check_shape(port, shapes)
     wanted = {port: _wanted(port, shapes) for port in network.inputs}
@@ -344,15 +341,25 @@ def _example(port: ov.Output) -> str:
     return f'--shape "{_name(port)}[{",".join(str(max(d.get_min_length(), 1)) for d in shape)}]"'
 
 
+def _check_names(network: ov.Model, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Checks that every shape is for an input."""
+    unknown = set(shapes) - {name for port in network.inputs for name in {_name(port), *port.get_names()}}
+    if unknown:
+        names = ", ".join(_name(port) for port in network.inputs)
+        raise ModelError(f"the model has no input {', '.join(sorted(unknown))}: name one of {names or 'none'}")
+
+
 def _check_shapes(network: ov.Model, path: str, shapes: Mapping[str, Sequence[int]]) -> None:
     """Checks that every dynamic input is given a shape."""
-    for port in network.inputs:
-        names = {_name(port), *port.get_names()}
-        if port.partial_shape.is_dynamic and not names & shapes.keys():
-            raise ModelError(
-                f"model {path} has a dynamic input {_name(port)} {port.partial_shape}: give it a shape, "
-                f"as in {_example(port)}"
-            )
+    _check_names(network, shapes)
+    dynamic = [port for port in network.inputs if port.partial_shape.is_dynamic]
+    missing = [port for port in dynamic if not {_name(port), *port.get_names()} & shapes.keys()]
+    if missing:
+        names = ", ".join(f"{_name(port)} {port.partial_shape.to_string()}" for port in missing)
+        what, whom = ("a dynamic input", "it") if len(missing) == 1 else ("dynamic inputs", "each")
+        raise ModelError(
+            f"model {path} has {what} {names}: give {whom} a shape, as in {' '.join(map(_example, missing))}"
+        )
 
 
 def save(network: ov.Model, path: Path, precision: str) -> None:
