@@ -355,7 +355,8 @@ def _other_inputs(document: Document, model: Model) -> list[str]:
             return []
     except UsageError as error:
         why = str(error)
-    return [f"random values are run, measured with those of {len(files)} files ({why})"]
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return [f"random values are run, measured with {files[0]}{more} ({why})"]
 
 
 def _cpu_set(document: Document) -> str | None:

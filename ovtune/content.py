@@ -21,6 +21,7 @@ _RANK, _CHANNELS = 4, (1, 3)
 _FULL = 255.0
 _MOST_FILES = 10_000
 _COPIED_BYTES = 256 * 2**20
+_LARGE_BYTES = 64 * 2**20
 _BROKEN = (OSError, ValueError, EOFError, SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error)
 """What NumPy and Pillow raise at files that are not what they seem to be."""
 _TYPES: Mapping[str, str] = {
@@ -138,24 +139,31 @@ def digests(files: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _items(path: Path, inputs: Sequence[Input]) -> list[Item]:
+def _items(path: Path, inputs: Sequence[Input]) -> Iterator[Item]:
     try:
         if path.suffix.lower() in IMAGES:
-            return [(_image(path, _only(path, inputs)),)]
-        if path.suffix.lower() == ARRAYS:
-            array = np.load(path, allow_pickle=False)
-            if not isinstance(array, np.ndarray):
-                raise ValueError("it holds several arrays, as an .npz does")
-            return [(item,) for item in _split(array, _only(path, inputs), path)]
-        with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as bundle:
-            return _joined(path, dict(bundle.items()), inputs)
+            yield (_image(path, _only(path, inputs)),)
+        elif path.suffix.lower() == ARRAYS:
+            for values in _split(_array(path), _only(path, inputs), path):
+                yield (_fitting(values, inputs[0], path),)
+        else:
+            with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as bundle:
+                yield from _joined(path, dict(bundle.items()), inputs)
     except _BROKEN as error:
         raise UsageError(
             f"input {path} cannot be read ({error}): write it anew, arrays with numpy.save or savez"
         ) from error
 
 
-def _joined(path: Path, arrays: Mapping[str, NDArray[Any]], inputs: Sequence[Input]) -> list[Item]:
+def _array(path: Path) -> NDArray[Any]:
+    """The array of a file; a large one is not read before its items are."""
+    array = np.load(path, mmap_mode="r" if path.stat().st_size > _LARGE_BYTES else None, allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise UsageError(f"input {path} holds several arrays: name it {BUNDLES}")
+    return array
+
+
+def _joined(path: Path, arrays: Mapping[str, NDArray[Any]], inputs: Sequence[Input]) -> Iterator[Item]:
     if len(arrays) == len(inputs) == 1:
         arrays = {inputs[0].name: next(iter(arrays.values()))}
     missing = [i.name for i in inputs if i.name not in arrays]
@@ -164,13 +172,13 @@ def _joined(path: Path, arrays: Mapping[str, NDArray[Any]], inputs: Sequence[Inp
     parts = [_split(arrays[i.name], i, path) for i in inputs]
     if len({len(part) for part in parts}) > 1:
         raise UsageError(f"input {path} has {', '.join(str(len(p)) for p in parts)} items: give as many for each input")
-    return list(zip(*parts, strict=True))
+    for item in zip(*parts, strict=True):
+        yield tuple(_fitting(values, port, path) for values, port in zip(item, inputs, strict=True))
 
 
 def _split(array: NDArray[Any], port: Input, path: Path) -> list[NDArray[Any]]:
     """The items in an array: itself, with or without the batch dimension of 1, or one after the other in its first."""
     shape = port.shape
-    array = _fitting(array, port, path)
     if array.shape == shape:
         return [array]
     if shape and shape[0] == 1 and array.shape == shape[1:]:

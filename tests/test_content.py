@@ -277,6 +277,23 @@ def test_a_folder_too_large_is_refused(tmp_path: Path) -> None:
         files_of([str(tmp_path)])
 
 
+def test_copied_items_fill_a_fixed_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where items are written anew each time, all that fit into that room are taken in turn, not only those that run."""
+    feed = Feed(inputs=(IDS,), files=(saved(tmp_path / "a.npy", array=np.zeros((40, 5))),), copying=True)
+    assert len(feed.content(0, places=2).items) == 40
+    monkeypatch.setattr(content, "_COPIED_BYTES", 7 * 5 * 8)
+    assert len(feed.content(0, places=2).items) == 7
+    assert len(feed.content(0, places=9).items) == 9
+
+
+def test_large_files_are_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large array only the items that are asked for come into memory."""
+    monkeypatch.setattr(content, "_LARGE_BYTES", 100)
+    items = content.read([saved(tmp_path / "a.npy", array=np.arange(200).reshape(40, 5))], [IDS])
+    assert next(items)[0].tolist() == [[0, 1, 2, 3, 4]]
+    assert next(items)[0].tolist() == [[5, 6, 7, 8, 9]]
+
+
 def test_digests_follow_the_content(tmp_path: Path) -> None:
     """A file with other content has another digest, and one that has gone is told by name."""
     file = tmp_path / "a.npy"

@@ -406,6 +406,21 @@ class TestInspecting:
         assert not found.auto_batchable
         run_once(core, core.read(path))
 
+    @pytest.mark.parametrize("layout", [None, "N?", "NC"])
+    def test_layouts(self, core: Runtime, tmp_path: Path, layout: str | None) -> None:
+        """A model whose input tells no layout takes its batch in dimension 0 all the same, as one that does."""
+        network = models.dense()
+        if layout is not None:
+            network.get_parameters()[0].set_layout(ov.Layout(layout))
+        found = inspect(core, models.saved(network, tmp_path), {})
+        assert found.batch_sizes == (1, 2, 4, 8, 16, 32)
+        assert found.one_batch == ""
+
+    def test_memory_of_an_item(self, core: Runtime, tmp_path: Path) -> None:
+        """An item takes what its inputs and outputs take; outputs of unknown size are not counted."""
+        assert inspect(core, models.saved(models.two_inputs(), tmp_path), {}).item_bytes == 8 * 4 + 8 * 8 + 4 * 4
+        assert inspect(core, models.saved(models.uncountable(), tmp_path), {}).item_bytes == 8 * 4
+
     def test_fixed_larger_batch(self, core: Runtime, tmp_path: Path) -> None:
         """A batch other than 1 in the model is left as it is."""
         assert inspect(core, models.saved(models.dense((3, 8)), tmp_path), {}).batch_sizes == (1,)

@@ -80,9 +80,6 @@ CASES = {
     "softmax over the batch": Case(
         make=small(models.mixing, "softmax"), batches=False, says=("one_batch",), words="depend on the others"
     ),
-    "mean over the batch": Case(
-        make=small(models.mixing, "mean"), batches=False, says=("one_batch",), words="depend on the others"
-    ),
 }
 
 
@@ -117,15 +114,3 @@ def test_a_search_ends_and_says_what_it_left_out(case: Case, tmp_path: Path) -> 
         assert agreed is not None
         assert agreed.cosine > 0.999
     assert told.config.shapes == {name: list(shape) for name, shape in case.shapes.items()}
-
-
-def test_layouts_are_not_needed(tmp_path: Path) -> None:
-    """A model whose inputs tell no layout takes its batch in dimension 0 all the same; one that tells it, too."""
-    plain, telling = models.dense(), models.dense()
-    telling.get_parameters()[0].set_layout(ov.Layout("N?"))
-    for name, network in (("plain", plain), ("telling", telling)):
-        setup = session.outline(
-            Search(wish=Wish(model=models.saved(network, tmp_path, name))), Place(folder=tmp_path / "none")
-        )
-        assert setup.model.batch_sizes == (1, 2, 4, 8, 16, 32)
-        assert setup.model.caveats == ()
