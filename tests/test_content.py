@@ -278,7 +278,7 @@ def test_a_folder_too_large_is_refused(tmp_path: Path) -> None:
 
 
 def test_copied_items_fill_a_fixed_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where items are written anew each time, all that fit into that room are taken in turn, not only those that run."""
+    """Where items are written anew each time, all that fit into that room are taken in turn."""
     feed = Feed(inputs=(IDS,), files=(saved(tmp_path / "a.npy", array=np.zeros((40, 5))),), copying=True)
     assert len(feed.content(0, places=2).items) == 40
     monkeypatch.setattr(content, "_COPIED_BYTES", 7 * 5 * 8)
