@@ -329,7 +329,7 @@ def _asked_otherwise(setup: Setup, wish: Wish) -> list[str]:
     pairs: tuple[tuple[str, str | None, str], ...] = (
         ("load", describe(wish.workload) if wish.workload else None, describe(setup.workload)),
         ("devices", ", ".join(wish.device_strings) or None, ", ".join(setup.device_strings) or "all"),
-        ("shapes", _shown(wish.shapes), _shown(setup.shapes) or "none"),
+        ("shapes", _spelled(wish.shapes), _spelled(setup.shapes) or "none"),
         ("inputs", ", ".join(files_of(wish.inputs)) or None, ", ".join(setup.feed.files) or "random values"),
         ("input copies", "measured" if wish.copying else None, "measured" if setup.feed.copying else "left out"),
         ("space", wish.space.words if wish.space else None, setup.wanted.words),
@@ -351,6 +351,12 @@ def _changed_inputs(setup: Setup) -> list[str]:
 def _shown(pairs: Mapping[str, object] | None) -> str | None:
     """Names and values in the order of the names; None where nothing is said."""
     return ", ".join(f"{name}={pairs[name]}" for name in sorted(pairs)) if pairs else None
+
+
+def _spelled(shapes: Shapes | None) -> str | None:
+    """Shapes as the option takes them; None where there are none."""
+    found = (f"{name}[{','.join(map(str, shape))}]" for name, shape in sorted((shapes or {}).items()))
+    return ", ".join(found) or None
 
 
 def _changed_variants(setup: Setup, wish: Wish) -> list[str]:

@@ -18,6 +18,7 @@ from ovtune.runtime import Compiled, Runtime, reshaped
 from ovtune.space import HINTS, Advice
 
 AdviceList = tuple[Advice, ...]
+_BATCHING_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +157,9 @@ def why_one_batch(question: BatchQuestion) -> str:
     except RuntimeError:
         return ""
     try:
-        agreed = agreement.same_items(single, _items(core, question, 2))
+        batched = _items(core, question, 2)
+        both = min(len(values) for values in (*single, *batched))
+        agreed = agreement.same_items([s[:both] for s in single], [b[:both] for b in batched])
     except RuntimeError as error:
         return f"a batch of 2 fails while it runs ({runtime.reason(error)})"
     except ValueError:
@@ -169,7 +172,7 @@ def _items(core: Runtime, question: BatchQuestion, batch_size: int) -> list[Any]
     network = reshaped(core.read(question.path), batch_size=batch_size, shapes=question.shapes)
     compiled, content = core.compile(network, config), question.feed.content(0, places=ITEMS)
     engine = engine_for(compiled, config, content)
-    return infer_items(compiled, engine, content, batch_size=batch_size, time_s=math.inf)[1]
+    return infer_items(compiled, engine, content, batch_size=batch_size, time_s=_BATCHING_S)[1]
 
 
 def auto_batches(question: DeviceQuestion) -> bool:

@@ -237,6 +237,7 @@ class TestCheckSame:
         [
             (Wish(workload=ConstantRate(interval_s=0.03)), "load: interval:30ms, not closed"),
             (Wish(device_strings=("AUTO",)), "devices: AUTO, not CPU"),
+            (Wish(shapes={"x": (1, 8)}), r"shapes: x\[1,8\], not none"),
             (Wish(plugins={"CPUY": "cpu_plugin"}), "plugins: .*CPUY.*, not .*CPUX"),
         ],
     )
