@@ -58,8 +58,10 @@ class TestBatches:
         return survey.why_one_batch(BatchQuestion(path=models.saved(network, folder), plugins={}, feed=Feed()))
 
     @pytest.mark.parametrize("how", ["softmax", "mean"])
-    def test_mixing(self, how: str, tmp_path: Path) -> None:
-        """A model that reshapes cleanly and mixes its items is found out by their outputs."""
+    @pytest.mark.parametrize("time_s", [0.0, 20.0], ids=["one item", "all items"])
+    def test_mixing(self, how: str, time_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A model that reshapes cleanly and mixes its items is found out by their outputs, by one if time is short."""
+        monkeypatch.setattr(survey, "_BATCHING_S", time_s)
         assert self.why(models.mixing(how), tmp_path) == "the outputs of an item depend on the others in its batch"
 
     @pytest.mark.parametrize("build", [models.dense, models.two_inputs, models.masked, models.tokens])
