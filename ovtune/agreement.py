@@ -13,6 +13,7 @@ from ovtune import whole
 
 Outputs = Sequence[NDArray[Any]]
 """The outputs of a model, one array each; the first dimension counts the items."""
+_SAME = 0.01
 _NONSENSE = 0.9
 """Below this cosine no precision that is fit for use comes."""
 
@@ -78,6 +79,20 @@ def compare(reference: Outputs, outputs: Outputs, *, name: str) -> Agreement:
         cosine=min((_cosine(r, o) for r, o in reals), default=1.0) if numbers else 0.0,
         top1=_top1(reference[0], outputs[0]) if len(pairs) == len(reals) == 1 else None,
     )
+
+
+def same_items(single: Outputs, batched: Outputs) -> bool:
+    """Whether items give the same in a batch as alone: what is off by more than a hundredth is another answer.
+
+    Places and counts may change by next to nothing in the values that they follow from: where there are reals,
+    these are compared alone.
+
+    Raises:
+        ValueError: they have not the same shapes.
+    """
+    reals = [place for place, values in enumerate(single) if values.dtype.kind == "f"] or range(len(single))
+    found = compare([single[i] for i in reals], [batched[i] for i in reals], name="single items")
+    return found.max_rel is not None and found.max_rel <= _SAME
 
 
 def write(path: str, name: str, outputs: Outputs) -> None:

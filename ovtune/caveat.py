@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 WORDING: Mapping[str, str] = {
     "auto_batching_inactive": "Automatic batching of {size} never engaged: the runtime advises {optimal} requests. "
     "The model needs a batch of 1 in dimension 0 of its inputs and outputs.",
+    "auto_batching_silent": "Automatic batching was not searched on {devices}: the runtime takes it for this model, "
+    "runs it unbatched there, and says nothing.",
     "batch_wait_hidden": "Latency in a closed loop does not hold the time that {batch} items need to arrive; "
     "measure with --load interval:T, poisson:R or streams:NxR to see it.",
     "contention": "Other processes used {others:.0%} of this machine while it was measured.",
@@ -18,9 +20,12 @@ WORDING: Mapping[str, str] = {
     "key_dropped": "{name} was asked for and the runtime shows no such setting.",
     "not_steady": "The speed had not settled after {warmup_s:.1f} s of warm-up.",
     "not_sustained": "The load of {rate_per_s:.4g}/s was not sustained: the backlog grew to {backlog_ms:.4g} ms.",
+    "one_batch": "Only a batch of 1 was searched, without automatic batching: {reason}.",
     "partial_batch": "Items waited for a batch of {batch} to fill: at {rate_per_s:.4g}/s "
     "the first of them waits {wait_ms:.4g} ms.",
     "soak_lost": "Run for {minutes:.3g} min without a pause, it fell behind the baseline that it had beaten.",
+    "state_reset": "The model keeps a state from one inference to the next. It was reset before each of them: "
+    "what was measured are first steps of a sequence.",
     "startup_helper": "AUTO had not left its start-up device after {waited_s:.1f} s.",
     "switched_device": "The serving device changed from {first} to {last} during the measurement.",
     "throttled": "Heat slowed the processor down {events} times while it was measured.",

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ovtune import check, difference, duel, preparation, soak
+from ovtune import check, content, difference, duel, preparation, soak
 from ovtune import document as documents
 from ovtune.check import Judgement
 from ovtune.config import Config
+from ovtune.content import Feed
 from ovtune.document import Document
 from ovtune.environment import describe_host
 from ovtune.errors import DeploymentError, DeviceError, MeasurementError, ModelError, UsageError
@@ -160,6 +161,7 @@ def run(request: Request, watch: Watch) -> Finding:
             files=preparation.weights(model, request.plugins, folder, _precisions(promise, model)),
             plugins=request.plugins,
             workload=workload_of(document),
+            feed=_feed(document, model),
             keep_open=(lock,),
             cache=str(folder / "compiled"),
         )
@@ -330,7 +332,31 @@ def _look(document: Document, path: str, plugins: Mapping[str, str], cpu_set: st
         found.append(f"it runs on {kept}, measured on {document.environment.cpu_set or 'all'}")
     if document.environment.beside is not None:
         found.append(f"nothing runs beside it, measured beside {document.environment.beside!r}")
-    return seen.model, found
+    return seen.model, found + _other_inputs(document, seen.model)
+
+
+def _feed(document: Document, model: Model) -> Feed:
+    """What the document's config was fed with; random values where its files are no longer what they were."""
+    told = document.inputs
+    if told is None or _other_inputs(document, model):
+        return Feed(inputs=model.inputs, copying=told is not None and told.copied)
+    files = tuple(told.files)
+    return Feed(inputs=model.inputs, files=files, digests=content.digests(files), copying=told.copied)
+
+
+def _other_inputs(document: Document, model: Model) -> list[str]:
+    told = document.inputs
+    if told is None or not told.files:
+        return []
+    files, why = tuple(told.files), "they have changed"
+    try:
+        feed = Feed(inputs=model.inputs, files=files, digests=content.digests(files))
+        if feed.sha256 == told.sha256:
+            return []
+    except UsageError as error:
+        why = str(error)
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return [f"random values are run, measured with {files[0]}{more} ({why})"]
 
 
 def _cpu_set(document: Document) -> str | None:

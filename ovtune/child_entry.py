@@ -35,6 +35,14 @@ def _refer(request: str) -> str:
     return ""
 
 
+def _why_one_batch(request: str) -> str:
+    return survey.why_one_batch(codec.load(request, survey.BatchQuestion))
+
+
+def _auto_batches(request: str) -> str:
+    return codec.dump(survey.auto_batches(codec.load(request, survey.DeviceQuestion)), bool)
+
+
 def _rehearse(request: str) -> str:
     return codec.dump(deploy.rehearse(codec.load(request, deploy.Rehearsal)), deploy.Rehearsed)
 
@@ -46,6 +54,8 @@ TASKS: Mapping[str, Callable[[str], str]] = {
     "convert": _convert,
     "quantize": _quantize,
     "refer": _refer,
+    "why_one_batch": _why_one_batch,
+    "auto_batches": _auto_batches,
     "rehearse": _rehearse,
 }
 

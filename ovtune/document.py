@@ -244,6 +244,14 @@ class EnvironmentPart(_Part):
     beside: str | None = None
 
 
+class InputsPart(_Part):
+    """What was run: the files of items (none for random values), their digest, whether copying them in was measured."""
+
+    files: list[str]
+    sha256: str | None
+    copied: bool
+
+
 class StudyPart(_Part):
     """The study that it comes from."""
 
@@ -253,7 +261,11 @@ class StudyPart(_Part):
 
 
 class Document(_Part):
-    """The whole document; ``variant`` is the file that the config runs in place of the model's own."""
+    """The whole document.
+
+    ``variant`` is the file that the config runs in place of the model's own, ``inputs`` what was run where that was not
+    random values, written once.
+    """
 
     format: Literal["ovtune-config"]
     version: Annotated[int, Field(ge=VERSION, le=VERSION)]
@@ -273,6 +285,7 @@ class Document(_Part):
     study: StudyPart
     capacity: CapacityPart | None = None
     variant: ModelPart | None = None
+    inputs: InputsPart | None = None
 
     def to_config(self) -> Config:
         """The config that a deployment applies."""

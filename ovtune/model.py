@@ -2,10 +2,12 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovtune.caveat import Caveat
 from ovtune.errors import ModelError
 
 DEMO_PREFIX = "demo:"
@@ -23,6 +25,9 @@ _BYTES: Mapping[str, int] = {
     "u8": 1,
     "boolean": 1,
 }
+_LOCATION = re.compile(rb"\x0a\x08location\x12(?=.)", re.DOTALL)
+"""A protobuf message's first field, the text ``location``, and the tag of its second, whose length comes next."""
+_MORE = 0x80
 PRECISIONS = ("FP32", "FP16")
 """The weights that any model can be run with."""
 
@@ -47,8 +52,11 @@ class Model:
         inputs: Its inputs, in the model's order.
         precisions: The weights that it can be run with: ``FP32`` and ``FP16``, or ``FP16`` alone.
         batch_sizes: The sizes of the batch dimension that it takes; ``(1,)`` where it has none that can change.
-        auto_batchable: Whether automatic batching engages on it.
+        one_batch: Why it is run with a batch of 1 alone, in words; "" where it takes larger ones.
+        auto_batchable: Whether automatic batching can engage on it.
+        unbatched_on: The devices on which it was seen not to engage all the same.
         stateful: Whether it keeps a state from one inference to the next.
+        output_bytes: What the outputs of one item take; 0 where their sizes follow from the values.
     """
 
     name: str
@@ -57,13 +65,37 @@ class Model:
     inputs: tuple[Input, ...]
     precisions: tuple[str, ...] = ("FP32", "FP16")
     batch_sizes: tuple[int, ...] = (1,)
+    one_batch: str = ""
     auto_batchable: bool = False
+    unbatched_on: tuple[str, ...] = ()
     stateful: bool = False
+    output_bytes: int = 0
 
     @property
     def item_bytes(self) -> int:
-        """What the inputs of one item take."""
-        return sum(math.prod(i.shape) * _BYTES.get(i.element_type, 4) for i in self.inputs)
+        """What the inputs and outputs of one item take."""
+        return sum(size_of(i.element_type, i.shape) for i in self.inputs) + self.output_bytes
+
+    def batches_on(self, device: str) -> bool:
+        """Whether automatic batching engages on ``device``."""
+        return self.auto_batchable and device not in self.unbatched_on
+
+    @property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """What could not be searched on it, or not be run as in an application."""
+        found = []
+        if self.stateful:
+            found.append(Caveat(kind="state_reset"))
+        if self.one_batch:
+            found.append(Caveat(kind="one_batch", parameters={"reason": self.one_batch}))
+        elif self.unbatched_on:
+            found.append(Caveat(kind="auto_batching_silent", parameters={"devices": ", ".join(self.unbatched_on)}))
+        return tuple(found)
+
+
+def size_of(element_type: str, shape: tuple[int, ...]) -> int:
+    """The bytes of a tensor."""
+    return math.prod(shape) * _BYTES.get(element_type, 4)
 
 
 def name_of(path: str) -> str:
@@ -74,6 +106,7 @@ def name_of(path: str) -> str:
 def digest(path: str) -> str:
     """The SHA-256 over a model's files: the given one, the weights beside it, or a whole directory.
 
+    The weights of an ONNX model are those that it names (external data), wherever they lie.
     A built-in model's digest is that of its name: its weights follow from it.
 
     Raises:
@@ -104,7 +137,7 @@ def _files(path: Path) -> list[Path]:
         raise ModelError(f"model {path} does not exist: check the path, or use a built-in one such as demo:mobilenet")
     if path.stat().st_size == 0:
         raise ModelError(f"model {path} is empty: export or download it again")
-    return [path, *(file for file in _weights(path) if file.is_file())]
+    return [path, *(file for file in dict.fromkeys(_weights(path)) if file.is_file())]
 
 
 def _weights(path: Path) -> list[Path]:
@@ -115,6 +148,23 @@ def _weights(path: Path) -> list[Path]:
         case ".pdmodel":
             return [path.with_suffix(".pdiparams")]
         case ".onnx":
-            return [path.with_name(path.name + ".data"), path.with_name(path.name + "_data"), path.with_suffix(".data")]
+            usual = (
+                path.with_name(path.name + ".data"),
+                path.with_name(path.name + "_data"),
+                path.with_suffix(".data"),
+            )
+            return [*usual, *_external(path)]
         case _:
             return []
+
+
+def _external(path: Path) -> list[Path]:
+    """The files that an ONNX model names as those of its external data: entries of a key ``location`` and a value."""
+    data = path.read_bytes()
+    found = []
+    for match in _LOCATION.finditer(data):
+        length, end = data[match.end()], match.end() + 1
+        if length >= _MORE:
+            length, end = length - _MORE + _MORE * data[end], end + 1
+        found.append(path.parent / data[end : end + length].decode(errors="replace"))
+    return found

@@ -42,7 +42,11 @@ Int8 = Annotated[
 ]
 Inputs = Annotated[
     list[str] | None,
-    typer.Option("--input", metavar="FILE", help="Run these items: .npy, .npz, an image or a folder (repeatable)."),
+    typer.Option(
+        "--input",
+        metavar="FILE",
+        help="Run these items: .npy, .npz, an image (reals take pixels as 0 to 1, integers as 0 to 255) or a folder.",
+    ),
 ]
 InputCopy = Annotated[
     bool, typer.Option("--include-input-copy", help="Measure the copy of each item into its request, too.")
@@ -165,6 +169,8 @@ def shapes(given: list[str] | None) -> dict[str, tuple[int, ...]] | None:
         match = _SHAPE.fullmatch(text.strip())
         if match is None:
             raise UsageError(f'shape {text!r} cannot be read: write NAME[SIZES], as in "x[1,3,224,224]"')
+        if match[1] in found:
+            raise UsageError(f"--shape {match[1]} is given twice: give each input one shape")
         found[match[1]] = tuple(int(size) for size in match[2].split(",") if size.strip())
     return found or None
 

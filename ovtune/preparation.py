@@ -1,13 +1,15 @@
 """Everything before the first trial: what the devices and the model are, what OpenVINO advises, what may be tried."""
 
+import contextlib
 import hashlib
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ovtune import beside, codec, space, survey
+from ovtune import beside, codec, content, space, survey
 from ovtune.cap import capped, thread_cap
-from ovtune.config import Config
+from ovtune.config import Config, split_batch
 from ovtune.content import Feed, files_of
 from ovtune.environment import describe_host, topology
 from ovtune.errors import DeviceError, MeasurementError, ModelError, StorageError, StudyError
@@ -21,6 +23,7 @@ from ovtune.workload import Load, describe, searched_under
 
 INT8 = "int8"
 _QUANTIZING_S = 1800.0
+_SILENT = "automatic batching does not engage there on this model, and the runtime would not say so"
 _NAMES = {"none": "no settings"}
 
 
@@ -104,10 +107,16 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
     if wish.int8 is not None:
         files_[INT8] = _quantized(wish.int8, model, shapes, folder)
     variants = {name: _variant(name, file, model, wish) for name, file in files_.items()}
+    feed = _feed(wish, model)
     model = replace(model, precisions=(*model.precisions, *variants))
     check_devices(wish.device_strings, seen)
     strings = wish.device_strings or space.device_strings(seen.devices)
-    answers, refused = advice(path, plugins, strings, shapes)
+    model = _batched(model, strings, feed, plugins, shapes)
+    silent = {
+        text: _SILENT for text in strings if split_batch(text)[1] > 1 and not model.batches_on(split_batch(text)[0])
+    }
+    answers, refused = advice(path, plugins, [text for text in strings if text not in silent], shapes)
+    refused |= silent
     if not answers:
         reasons = "; ".join(f"{device}: {why}" for device, why in refused.items())
         raise DeviceError(f"no device can run {path} ({reasons}): see ovtune devices")
@@ -119,7 +128,7 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
         space=space.build(host, model, searched_under(workload), shapes, wish.space),
         shapes=shapes,
         variants=variants,
-        feed=_feed(wish, model),
+        feed=feed,
         wanted=wish.space or Wanted(),
         baselines=baselines(host, shapes, chosen=bool(wish.device_strings)),
         plugins=plugins,
@@ -253,9 +262,30 @@ def _baseline(hints: list[str], answer: Advice, host: Host) -> Baseline:
 
 def _feed(wish: Wish, model: Model) -> Feed:
     """What the model is fed with; its files are read once here, so that what does not fit is told before a search."""
-    feed = Feed(inputs=model.inputs, files=files_of(wish.inputs), copying=wish.copying)
-    feed.content(0)
-    return feed
+    files = files_of(wish.inputs)
+    deque(content.read(files, model.inputs), maxlen=0)
+    return Feed(inputs=model.inputs, files=files, digests=content.digests(files), copying=wish.copying)
+
+
+def _batched(model: Model, strings: Sequence[str], feed: Feed, plugins: Mapping[str, str], shapes: Shapes) -> Model:
+    """The model, and what came of running it in batches: its own, and automatic ones on each device."""
+    if model.one_batch:
+        return model
+    asked = survey.BatchQuestion(path=model.path, plugins=plugins, feed=feed, shapes=shapes)
+    with contextlib.suppress(DeviceError, MeasurementError):
+        why = ask("why_one_batch", codec.dump(asked, survey.BatchQuestion))
+        if why:
+            return replace(model, batch_sizes=(1,), one_batch=why, auto_batchable=False)
+    alone = dict.fromkeys(split_batch(text)[0] for text in strings)
+    unbatched = [name for name in alone if named_devices(name) == [name] and not _batches(name, model, plugins, shapes)]
+    return replace(model, unbatched_on=tuple(unbatched))
+
+
+def _batches(device: str, model: Model, plugins: Mapping[str, str], shapes: Shapes) -> bool:
+    question = survey.DeviceQuestion(path=model.path, plugins=plugins, device=device, shapes=shapes)
+    with contextlib.suppress(DeviceError, MeasurementError):
+        return bool(codec.load(ask("auto_batches", codec.dump(question, survey.DeviceQuestion)), bool))
+    return False
 
 
 def _variant(name: str, file: str, model: Model, wish: Wish) -> Model:
@@ -299,7 +329,7 @@ def _asked_otherwise(setup: Setup, wish: Wish) -> list[str]:
     pairs: tuple[tuple[str, str | None, str], ...] = (
         ("load", describe(wish.workload) if wish.workload else None, describe(setup.workload)),
         ("devices", ", ".join(wish.device_strings) or None, ", ".join(setup.device_strings) or "all"),
-        ("shapes", _shown(wish.shapes), _shown(setup.shapes) or "none"),
+        ("shapes", _spelled(wish.shapes), _spelled(setup.shapes) or "none"),
         ("inputs", ", ".join(files_of(wish.inputs)) or None, ", ".join(setup.feed.files) or "random values"),
         ("input copies", "measured" if wish.copying else None, "measured" if setup.feed.copying else "left out"),
         ("space", wish.space.words if wish.space else None, setup.wanted.words),
@@ -307,12 +337,26 @@ def _asked_otherwise(setup: Setup, wish: Wish) -> list[str]:
         ("beside", wish.beside, setup.beside or "nothing"),
     )
     found = [f"{name}: {asked}, not {was}" for name, asked, was in pairs if asked is not None and asked != was]
-    return found + _changed_variants(setup, wish)
+    return [*found, *_changed_inputs(setup), *_changed_variants(setup, wish)]
+
+
+def _changed_inputs(setup: Setup) -> list[str]:
+    """The first file of items that holds something else than when the study was made."""
+    pairs = zip(setup.feed.files, setup.feed.digests, content.digests(setup.feed.files), strict=True)
+    changed = [file for file, then, now in pairs if now != then]
+    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+    return [f"input {changed[0]}{more}: other content than it had"] if changed else []
 
 
 def _shown(pairs: Mapping[str, object] | None) -> str | None:
     """Names and values in the order of the names; None where nothing is said."""
     return ", ".join(f"{name}={pairs[name]}" for name in sorted(pairs)) if pairs else None
+
+
+def _spelled(shapes: Shapes | None) -> str | None:
+    """Shapes as the option takes them; None where there are none."""
+    found = (f"{name}[{','.join(map(str, shape))}]" for name, shape in sorted((shapes or {}).items()))
+    return ", ".join(found) or None
 
 
 def _changed_variants(setup: Setup, wish: Wish) -> list[str]:

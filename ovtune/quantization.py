@@ -36,7 +36,7 @@ def quantize(asked: Quantization) -> None:
     except ImportError as error:
         raise ModelError("--int8 needs NNCF, which is not installed: pip install 'ovtune[int8]'") from error
     network = reshaped(Runtime({}).read(asked.path), batch_size=1, shapes=asked.shapes)
-    items = asked.feed.content(0).items
+    items = asked.feed.content(0, places=_MOST_ITEMS).items
     given = [{port.name: values for port, values in zip(asked.feed.inputs, item, strict=True)} for item in items]
     try:
         small = nncf.quantize(network, nncf.Dataset(given), subset_size=min(len(given), _MOST_ITEMS))

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from ovtune import document as documents
 from ovtune.capacity import tolerance_of
 from ovtune.config import Config
+from ovtune.content import Feed
 from ovtune.document import (
     BaselinePart,
     CapacityPart,
@@ -16,6 +17,7 @@ from ovtune.document import (
     EnvironmentPart,
     FrontPart,
     GoalPart,
+    InputsPart,
     IntervalPart,
     LoadPart,
     MeasuredPart,
@@ -96,7 +98,14 @@ def document_of(result: Result) -> Document:
         study=StudyPart(name=study.name, trial=result.trial, created=study.created),
         capacity=_capacity(result, result.recommended),
         variant=_variant(result, result.recommended),
+        inputs=_inputs(setup.feed),
     )
+
+
+def _inputs(feed: Feed) -> InputsPart | None:
+    if not feed.files and not feed.copying:
+        return None
+    return InputsPart(files=list(feed.files), sha256=feed.sha256, copied=feed.copying)
 
 
 def _variant(result: Result, config: Config) -> ModelPart | None:

@@ -90,7 +90,7 @@ def conclude(study: Study, goal: Goal) -> Result:
     else:
         verdict = decided(strongest.name, fight.candidate, score, goal, pair_s=fight.pair_s, unsteady=unsteady)
     verdict = limited(verdict, strongest.name, broken, recommended=recommended.key, baseline=owner)
-    doubts = _doubts(blocks[recommended.key][1], confirmed=verdict.kind != "unconfirmed")
+    doubts = _doubts(study, blocks[recommended.key][1], confirmed=verdict.kind != "unconfirmed")
     if unsteady is not None and fight is not None and recommended == fight.candidate:
         doubts = (*doubts, unsteady)
     thin = _few_recorded(study)
@@ -135,7 +135,7 @@ def _served(result: Result) -> Result:
         baseline=baseline,
         baseline_measured=measured(result, baseline.config),
         verdict=service.verdict,
-        caveats=_doubts(blocks, confirmed=service.verdict.kind != "unconfirmed"),
+        caveats=_doubts(result.study, blocks, confirmed=service.verdict.kind != "unconfirmed"),
         bands=service.bands,
     )
 
@@ -194,7 +194,7 @@ def alternative(result: Result, config: Config) -> Result:
         trial=_trial_of(result.study, config),
         measured=measured(result, config),
         verdict=unconfirmed(result.baseline.name, leads=config.key == result.baseline.config.key),
-        caveats=_doubts(blocks, confirmed=False),
+        caveats=_doubts(result.study, blocks, confirmed=False),
     )
 
 
@@ -240,12 +240,13 @@ def _broken(field: Field, blocks: Mapping[str, tuple[Source, list[Block]]], goal
     return found
 
 
-def _doubts(blocks: Sequence[Block], *, confirmed: bool) -> tuple[Caveat, ...]:
-    """The doubts that at least a third of the blocks raise, each as the block in the middle of them words it."""
+def _doubts(study: Study, blocks: Sequence[Block], *, confirmed: bool) -> tuple[Caveat, ...]:
+    """The model's, and those that at least a third of the blocks raise, as the block in the middle of them words it."""
     found: dict[tuple[str, object], list[Caveat]] = {}
     for caveat in (c for block in blocks for c in block.caveats):
         found.setdefault((caveat.kind, caveat.parameters.get("name")), []).append(caveat)
     usual = [_middle(same) for same in found.values() if 3 * len(same) >= len(blocks)]
+    usual += study.setup.model.caveats
     return tuple(usual if confirmed else [*usual, Caveat(kind="unconfirmed")])
 
 

@@ -22,10 +22,12 @@ from ovtune.backend import ov
 from ovtune.config import Config, Scalar
 from ovtune.environment import Device
 from ovtune.errors import DeviceError, ModelError, OvtuneError, StorageError
-from ovtune.model import DEMO_PREFIX, Input, Model, digest, name_of
+from ovtune.model import DEMO_PREFIX, Input, Model, digest, name_of, size_of
 
 VERSION: str = ov.get_version().partition("-")[0]
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+_ONE_BATCH = ": search it with batch 1"
+_MEMORY = ("GPU_DEVICE_TOTAL_MEM_SIZE", "NPU_DEVICE_TOTAL_MEM_SIZE")
 _NOT_SETTINGS = frozenset({"SUPPORTED_PROPERTIES", "NETWORK_NAME", "RUNTIME_REQUIREMENTS"})
 _NOT_SPEED = _NOT_SETTINGS | {"PERFORMANCE_HINT_NUM_REQUESTS", "LOADED_FROM_CACHE", "LOG_LEVEL", "PERF_COUNT"}
 _LIST = "MULTI_DEVICE_PRIORITIES"
@@ -149,6 +151,7 @@ class Runtime:
             streams=int(streams[1]) if streams else 1,
             settings=self._settable(name),
             tiles=int(read("NPU_MAX_TILES") or 1),
+            memory_bytes=next((int(size) for name in _MEMORY if (size := read(name))), None),
         )
 
 
@@ -239,25 +242,25 @@ def reshaped(network: ov.Model, *, batch_size: int, shapes: Mapping[str, Sequenc
     Raises:
         ModelError: it does not take them, has no such input, or its outputs do not grow with the batch.
     """
-    unknown = set(shapes) - {name for port in network.inputs for name in {_name(port), *port.get_names()}}
-    if unknown:
-        names = ", ".join(_name(port) for port in network.inputs)
-        raise ModelError(f"the model has no input {', '.join(sorted(unknown))}: name one of {names}")
+    _check_names(network, shapes)
+    for port in network.inputs:
+        _check_shape(port, shapes)
     wanted = {port: _wanted(port, shapes) for port in network.inputs}
     open_inputs = [_name(port) for port, shape in wanted.items() if -1 in shape]
     if open_inputs:
         raise ModelError(f"the model's inputs {', '.join(open_inputs)} are dynamic: give each a shape")
     if any(_shape(port.partial_shape) != shape for port, shape in wanted.items()):
-        with _translated(ModelError, f"the model does not take the shapes {dict(shapes)}", "give others"):
+        asked = " ".join(f"{name}{list(shape)}" for name, shape in shapes.items())
+        with _translated(ModelError, f"the model does not take the shapes {asked}", "give others"):
             network.reshape({port: list(shape) for port, shape in wanted.items()})
     if batch_size == 1:
         return network
     alone = [_shape(port.partial_shape) for port in network.outputs]
-    with _translated(ModelError, f"the model does not take a batch of {batch_size}", "search it with batch 1"):
+    with _translated(ModelError, f"the model does not take a batch of {batch_size}", _ONE_BATCH.removeprefix(": ")):
         network.reshape({port: [batch_size * n for n in s[:1]] + list(s[1:]) for port, s in wanted.items()})
     batched = [_shape(port.partial_shape) for port in network.outputs]
     if not all(_grew(old, new, batch_size) for old, new in zip(alone, batched, strict=True)):
-        raise ModelError(f"the model's outputs do not follow a batch of {batch_size}: search it with batch 1")
+        raise ModelError(f"the model's outputs do not follow a batch of {batch_size}{_ONE_BATCH}")
     return network
 
 
@@ -280,38 +283,83 @@ def inspect(runtime: Runtime, path: str, shapes: Mapping[str, Sequence[int]]) ->
         raise ModelError(
             f"model {path} takes text ({', '.join(texts)}): cut it behind its tokenizer, so that it takes numbers"
         )
-    batch_sizes = [1]
-    stateful = bool(network.get_variables())
-    if not stateful and inputs and all(i.shape and i.shape[0] == 1 for i in inputs):
-        for size in _BATCH_SIZES[1:]:
-            try:
-                reshaped(runtime.read(path), batch_size=size, shapes=shapes)
-            except ModelError:
-                break
-            batch_sizes.append(size)
-    first = runtime.devices()[0].name
+    batch_sizes, one_batch = _batches(network, inputs)
     return Model(
         name=name_of(path),
         path=path,
         sha256=sha256,
         inputs=inputs,
         precisions=_precisions(network),
-        batch_sizes=tuple(batch_sizes),
-        auto_batchable=len(batch_sizes) > 1 and runtime.auto_batches(network, first),
-        stateful=stateful,
+        batch_sizes=batch_sizes,
+        one_batch=one_batch,
+        auto_batchable=not one_batch,
+        stateful=bool(network.get_variables()),
+        output_bytes=sum(
+            size_of(port.element_type.to_string(), tuple(port.shape))
+            for port in network.outputs
+            if port.partial_shape.is_static
+        ),
     )
+
+
+def _batches(network: ov.Model, inputs: Sequence[Input]) -> tuple[tuple[int, ...], str]:
+    """The batches that a model of static inputs takes, found by trying on copies; and why it takes 1 alone, or ""."""
+    if network.get_variables():
+        return (1,), "a batch of sequences would need a state for each"
+    if not inputs:
+        return (1,), "the model has no input"
+    for port in inputs:
+        if port.shape[:1] != (1,):
+            return (1,), f"the model's input {port.name} {list(port.shape)} has no batch of 1 in dimension 0"
+    sizes = [1]
+    for size in _BATCH_SIZES[1:]:
+        try:
+            reshaped(network.clone(), batch_size=size, shapes={})
+        except ModelError as error:
+            return tuple(sizes), str(error).removesuffix(_ONE_BATCH) if size == _BATCH_SIZES[1] else ""
+        sizes.append(size)
+    return tuple(sizes), ""
+
+
+def _check_shape(port: ov.Output, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Checks that a shape that an input is given has its rank and keeps the sizes that are fixed in a dynamic one."""
+    own, wanted = port.partial_shape, _wanted(port, shapes)
+    if own.rank.is_dynamic or wanted == _shape(own):
+        return
+    if len(wanted) != len(_shape(own)) or (own.is_dynamic and not own.compatible(ov.PartialShape(list(wanted)))):
+        raise ModelError(
+            f"input {_name(port)} is {own.to_string()}, which {list(wanted)} does not fit: "
+            f"give another shape, as in {_example(port)}"
+        )
+
+
+def _example(port: ov.Output) -> str:
+    """An option that gives a dynamic input a shape: 1 where any size will do, else the least that will."""
+    shape = port.partial_shape
+    if shape.rank.is_dynamic:
+        return f'--shape "{_name(port)}[1]"'
+    return f'--shape "{_name(port)}[{",".join(str(max(d.get_min_length(), 1)) for d in shape)}]"'
+
+
+def _check_names(network: ov.Model, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Checks that every shape is for an input."""
+    unknown = set(shapes) - {name for port in network.inputs for name in {_name(port), *port.get_names()}}
+    if unknown:
+        names = ", ".join(_name(port) for port in network.inputs)
+        raise ModelError(f"the model has no input {', '.join(sorted(unknown))}: name one of {names or 'none'}")
 
 
 def _check_shapes(network: ov.Model, path: str, shapes: Mapping[str, Sequence[int]]) -> None:
     """Checks that every dynamic input is given a shape."""
-    for port in network.inputs:
-        names = {_name(port), *port.get_names()}
-        if port.partial_shape.is_dynamic and not names & shapes.keys():
-            example = ",".join(str(size if size > 0 else 1) for size in _shape(port.partial_shape))
-            raise ModelError(
-                f"model {path} has a dynamic input {_name(port)} {port.partial_shape}: give it a shape, "
-                f'as in --shape "{_name(port)}[{example}]"'
-            )
+    _check_names(network, shapes)
+    dynamic = [port for port in network.inputs if port.partial_shape.is_dynamic]
+    missing = [port for port in dynamic if not {_name(port), *port.get_names()} & shapes.keys()]
+    if missing:
+        names = ", ".join(f"{_name(port)} {port.partial_shape.to_string()}" for port in missing)
+        what, whom = ("a dynamic input", "it") if len(missing) == 1 else ("dynamic inputs", "each")
+        raise ModelError(
+            f"model {path} has {what} {names}: give {whom} a shape, as in {' '.join(map(_example, missing))}"
+        )
 
 
 def save(network: ov.Model, path: Path, precision: str) -> None:

@@ -3,6 +3,7 @@
 import difflib
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -207,8 +208,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="auto-batch-model",
-        reason="automatic batching does not engage on a model without a batch of 1 in dimension 0",
-        forbids=lambda p, m, w: p.auto_batch_size > 1 and not m.auto_batchable,
+        reason="automatic batching does not engage on a model without a batch of 1 in dimension 0, and on some others",
+        forbids=lambda p, m, w: p.auto_batch_size > 1 and not m.batches_on(p.device),
     ),
     Rule(
         name="auto-batch-multiples",
@@ -222,7 +223,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="memory",
-        reason="the inputs of all requests take more than an eighth of the host's memory",
+        reason="the inputs and outputs of all requests take more than an eighth of the memory of the host or a device",
         forbids=lambda p, m, w: p.nireq * p.batch_size * m.item_bytes * 8 > p.memory_bytes,
     ),
     Rule(
@@ -258,17 +259,31 @@ def build(
         advised.setdefault(advice.device, set()).add(advice.nireq)
     threads = {(advice.device, advice.hint): advice.threads for advice in host.advice}
     configs: dict[str, Config] = {}
+    forbidden: Counter[str] = Counter()
     for device, counts in advised.items():
         for point in _points(device, counts, host, (model, workload, wanted)):
-            if not any(rule.forbids(point, model, workload) for rule in RULES):
+            reasons = [rule.reason for rule in RULES if rule.forbids(point, model, workload)]
+            forbidden.update(reasons)
+            if not reasons:
                 most = threads.get((device, point.hint))
                 found = (capped(c, most, host.devices) for c in _held(_config(point, shapes), wanted))
                 configs |= {config.key: config for config in found}
     if not configs:
-        raise UsageError(f"no config that makes sense is in the space {wanted.words}: allow more values")
+        raise UsageError(
+            f"no config that makes sense is in the space {wanted.words} ({_why_none(forbidden, model, wanted)}): "
+            "allow more values"
+        )
     free = {device: _free(device, host, wanted) for device in {split_batch(device)[0] for device in advised}}
     space = Space(configs=tuple(configs.values()), settings={device: names for device, names in free.items() if names})
     return replace(space, size=_count(space))
+
+
+def _why_none(forbidden: Counter[str], model: Model, wanted: Wanted) -> str:
+    """Why no config is left: values that the model has not, or the rule that forbids most."""
+    for name, known, why in (("batch_size", model.batch_sizes, model.one_batch), ("precision", model.precisions, "")):
+        if not set(wanted.only.get(name, known)) & set(known):
+            return f"{name} can be {', '.join(str(value) for value in known)}" + (f": {why}" if why else "")
+    return forbidden.most_common(1)[0][0] if forbidden else "no value fits the others"
 
 
 def _check_known(wanted: Wanted, devices: Iterable[Device]) -> None:
@@ -357,6 +372,8 @@ def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Work
     counts = wanted.only.get("nireq", request_counts(advised))
     timeouts = () if isinstance(workload, ClosedLoop) else AUTO_BATCH_TIMEOUTS_MS
     precisions = _inference_precisions(named, host.devices)
+    own = (d.memory_bytes for d in _named(named, host.devices) if d.memory_bytes is not None)
+    memory = min([host.topology.memory_bytes, *own])
     for auto_batch in (asked_batch,) if asked_batch > 1 else choice("auto_batch_size", AUTO_BATCH_SIZES, 1):
         multiples = {auto_batch, 2 * auto_batch} if auto_batch > 1 and "nireq" not in wanted.only else set()
         for hint, nireq, batch, timeout, precision, inference, api in itertools.product(
@@ -382,15 +399,20 @@ def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Work
                 precision=precision,
                 inference_precision=inference,
                 advised=max(advised),
-                memory_bytes=host.topology.memory_bytes,
+                memory_bytes=memory,
                 api=api,
             )
 
 
+def _named(device: str, devices: Sequence[Device]) -> list[Device]:
+    """The devices that a device string names; all of them where it names none by itself."""
+    listed = device.partition(":")[2].split(",")
+    return [d for d in devices if d.name == device or d.name in listed] or list(devices)
+
+
 def _inference_precisions(device: str, devices: tuple[Device, ...]) -> tuple[str, ...]:
     """What the named devices can compute in, without what each of them takes by itself."""
-    listed = device.partition(":")[2].split(",")
-    named = [d for d in devices if d.name == device or d.name in listed] or list(devices)
+    named = _named(device, devices)
     offered = {_PRECISIONS[c] for d in named for c in d.capabilities if c in _PRECISIONS}
     defaults = {d.precision for d in named}
     return tuple(sorted(offered - defaults if len(defaults) == 1 else offered))

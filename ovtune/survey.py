@@ -10,7 +10,7 @@ from ovtune import agreement, runtime
 from ovtune.cap import capped, threads_of
 from ovtune.config import Config, Scalar, split_batch
 from ovtune.content import Feed
-from ovtune.engine import engine_for, infer_items
+from ovtune.engine import ITEMS, engine_for, infer_items
 from ovtune.environment import Device
 from ovtune.errors import DeviceError
 from ovtune.model import Model, Shapes
@@ -18,6 +18,7 @@ from ovtune.runtime import Compiled, Runtime, reshaped
 from ovtune.space import HINTS, Advice
 
 AdviceList = tuple[Advice, ...]
+_BATCHING_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,16 @@ class ReferenceQuestion:
     path: str
     plugins: Mapping[str, str]
     target: str
+    feed: Feed
+    shapes: Shapes = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchQuestion:
+    """Which model to run in a batch, with what."""
+
+    path: str
+    plugins: Mapping[str, str]
     feed: Feed
     shapes: Shapes = field(default_factory=dict)
 
@@ -125,10 +136,54 @@ def refer(question: ReferenceQuestion) -> None:
     core = Runtime(question.plugins)
     config = core.exact()
     compiled = core.compile(reshaped(core.read(question.path), batch_size=1, shapes=question.shapes), config)
-    content = question.feed.content(0)
+    content = question.feed.content(0, places=ITEMS)
     _, outputs = infer_items(compiled, engine_for(compiled, config, content), content, batch_size=1, time_s=math.inf)
     name = f"{config.device} {config.properties.get('INFERENCE_PRECISION_HINT', 'f32')}"
     agreement.write(question.target, name, outputs)
+
+
+def why_one_batch(question: BatchQuestion) -> str:
+    """Why a model that can be reshaped must not be run in batches, found by running a few; "" where it can be.
+
+    In full precision, so that a difference between a batch of two and single items is the model's doing.
+
+    Raises:
+        ModelError: the model cannot be read.
+        DeviceError: no device runs it.
+    """
+    core = Runtime(question.plugins)
+    try:
+        single = _items(core, question, 1)
+    except RuntimeError:
+        return ""
+    try:
+        batched = _items(core, question, 2)
+        both = min(len(values) for values in (*single, *batched))
+        agreed = agreement.same_items([s[:both] for s in single], [b[:both] for b in batched])
+    except RuntimeError as error:
+        return f"a batch of 2 fails while it runs ({runtime.reason(error)})"
+    except ValueError:
+        return ""
+    return "" if agreed else "the outputs of an item depend on the others in its batch"
+
+
+def _items(core: Runtime, question: BatchQuestion, batch_size: int) -> list[Any]:
+    config = replace(core.exact(), batch_size=batch_size)
+    network = reshaped(core.read(question.path), batch_size=batch_size, shapes=question.shapes)
+    compiled, content = core.compile(network, config), question.feed.content(0, places=ITEMS)
+    engine = engine_for(compiled, config, content)
+    return infer_items(compiled, engine, content, batch_size=batch_size, time_s=_BATCHING_S)[1]
+
+
+def auto_batches(question: DeviceQuestion) -> bool:
+    """Whether automatic batching engages on a device, by itself or in ``BATCH:``.
+
+    Raises:
+        ModelError: the model cannot be read.
+        DeviceError: the device does not take it.
+    """
+    core = Runtime(question.plugins)
+    return core.auto_batches(_network(core, question), question.device)
 
 
 def _needed_cap(core: Runtime, question: DeviceQuestion, compiled: Compiled, config: Config) -> int | None:

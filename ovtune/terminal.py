@@ -215,6 +215,7 @@ def plan(setup: Setup, goal: Goal, budget: Budget) -> Table:
     timed = f", no new one after {show_duration(budget.timeout_s)}" if budget.timeout_s is not None else ""
     rows = {
         "model": setup.model.path,
+        **{f"input {i.name}": f"{i.element_type} {list(i.shape)}" for i in setup.model.inputs},
         "load": describe(setup.workload),
         "goal": f"{goal.latency} latency against {goal.against}, prefer {goal.prefer}",
         "plan": f"{budget.trials} trials{timed}, then up to {confirmation} to confirm",
@@ -230,6 +231,8 @@ def plan(setup: Setup, goal: Goal, budget: Budget) -> Table:
         )
     for device, why in setup.refused.items():
         table.add_row(Text("not searched", style="yellow"), Text(f"{device}: {why}", overflow="fold"))
+    for caveat in setup.model.caveats:
+        table.add_row(Text("caveat", style="yellow"), Text(caveat.text, overflow="fold"))
     return table
 
 

@@ -17,10 +17,10 @@ from ovtune.agreement import Agreement
 from ovtune.cap import thread_cap, threads_of
 from ovtune.caveat import Caveat
 from ovtune.config import Config, Property
-from ovtune.content import Feed
+from ovtune.content import Content, Feed
 from ovtune.driver import ClosedLoopDriver, Run, SystemClock, first_inference_ms, open_loop
 from ovtune.energy import Meter
-from ovtune.engine import Requests, engine_for, infer_items
+from ovtune.engine import ITEMS, Requests, engine_for, infer_items
 from ovtune.environment import cpu_quota
 from ovtune.errors import DeviceError, MeasurementError, ModelError
 from ovtune.evaluator import Infeasible, Outcome, SameAs
@@ -109,7 +109,7 @@ def _run(
 ) -> Block | SameAs | Infeasible:
     """Everything that runs inferences; ends early where the config turns out to be one that has been measured."""
     config, plan = order.config, order.plan
-    requests = engine_for(compiled, config, order.feed.content(plan.seed), copying=order.feed.copying)
+    requests = engine_for(compiled, config, _content(order, plan.seed), copying=order.feed.copying)
     _UNTIL_EXIT.extend((compiled, requests))
     outputs_of = functools.partial(_agreement, order, compiled, requests)
     engine = Recorder(requests, SystemClock())
@@ -127,6 +127,10 @@ def _run(
     return replace(block, outputs=outputs)
 
 
+def _content(order: Order, seed: int) -> Content:
+    return order.feed.content(seed, places=max(order.config.nireq * order.config.batch_size, ITEMS))
+
+
 def _agreement(order: Order, compiled: Compiled, engine: Requests) -> Agreement | None:
     """How far the outputs are from the reference's, the last thing that is done with the requests.
 
@@ -137,7 +141,7 @@ def _agreement(order: Order, compiled: Compiled, engine: Requests) -> Agreement 
     name, reference = agreement.read(order.reference)
     with contextlib.suppress(ValueError):
         ran, outputs = infer_items(
-            compiled, engine, order.feed.content(0), batch_size=order.config.batch_size, time_s=_COMPARING_S
+            compiled, engine, _content(order, 0), batch_size=order.config.batch_size, time_s=_COMPARING_S
         )
         return agreement.compare([values[ran] for values in reference], outputs, name=name)
     return None

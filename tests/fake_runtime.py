@@ -22,6 +22,8 @@ class FakeRuntime:
         self.refuses = refuses or {}
         self.asked: list[tuple[str, str]] = []
         self.model = fake.MODEL
+        self.one_batch = ""
+        self.unbatched: set[str] = set()
 
     def ask(self, task: str, request: str) -> str:
         match task:
@@ -38,6 +40,15 @@ class FakeRuntime:
                 hints = (("none", 1, "a"), ("LATENCY", 1, "a"), ("THROUGHPUT", 2, "b"))
                 advice = tuple(answer(asked.device, h, n, f"{asked.device}{k}") for h, n, k in hints)
                 return codec.dump(advice, survey.AdviceList)
+            case "why_one_batch":
+                self.asked.append((task, codec.load(request, survey.BatchQuestion).path))
+                return self.one_batch
+            case "auto_batches":
+                device = codec.load(request, survey.DeviceQuestion).device
+                self.asked.append((task, device))
+                if device in self.refuses:
+                    raise self.refuses[device]
+                return codec.dump(device not in self.unbatched, bool)
             case "refer":
                 wanted = codec.load(request, survey.ReferenceQuestion)
                 self.asked.append((task, wanted.path))

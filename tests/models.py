@@ -164,3 +164,52 @@ def constants(network: ov.Model) -> dict[str, int]:
             kind = node.get_output_element_type(0).to_string()
             held[kind] = held.get(kind, 0) + int(np.prod(list(node.get_output_shape(0)), dtype=np.int64))
     return held
+
+
+def two_dynamic_inputs() -> ov.Model:
+    """f32 ``x`` [?, 8] and ``y`` [?, 8], added and multiplied with weights."""
+    x, y = parameter(ov.PartialShape([-1, 8])), parameter(ov.PartialShape([-1, 8]), np.float32, "y")
+    return model(opset13.matmul(opset13.add(x, y), weights(8, 4), transpose_a=False, transpose_b=False), x, y)
+
+
+def tokens() -> ov.Model:
+    """i64 ``ids`` [1, 6] to their rows of a table [128, 8], of which the mean is taken: [1, 8]."""
+    ids = parameter([1, 6], np.int64, "ids")
+    rows = opset13.gather(weights(128, 8), ids, opset13.constant(np.int64(0)))
+    return model(opset13.reduce_mean(rows, opset13.constant(np.array([1])), keep_dims=False), ids)
+
+
+def masked() -> ov.Model:
+    """f32 ``x`` [1, 8] where the boolean ``mask`` [1, 8] is true, else its weights, multiplied with others."""
+    x, mask = parameter([1, 8]), parameter([1, 8], ov.Type.boolean, "mask")
+    chosen = opset13.select(mask, x, weights(1, 8))
+    return model(opset13.matmul(chosen, weights(8, 4), transpose_a=False, transpose_b=False), x, mask)
+
+
+def without_batch() -> ov.Model:
+    """``x`` [8, 16], a table without a batch dimension, multiplied with weights [16, 4]."""
+    x = parameter([8, 16])
+    return model(opset13.matmul(x, weights(16, 4), transpose_a=False, transpose_b=False), x)
+
+
+def scalar_output() -> ov.Model:
+    """``x`` [1, 8] to the sum of all its values, one number without dimensions."""
+    x = parameter([1, 8])
+    return model(opset13.reduce_sum(x, opset13.constant(np.array([0, 1])), keep_dims=False), x)
+
+
+def typed_dense(kind: ov.Type) -> ov.Model:
+    """``x`` [1, 8] of a real type, times random weights [8, 4], given out as the same type."""
+    x = parameter([1, 8], kind)
+    product = opset13.matmul(opset13.convert(x, "f32"), weights(8, 4), transpose_a=False, transpose_b=False)
+    return model(opset13.convert(product, kind.to_string()), x)
+
+
+def mixing(how: str) -> ov.Model:
+    """``x`` [1, 8] times weights, of which each item's result depends on the others in its batch."""
+    x = parameter([1, 8])
+    product = opset13.matmul(x, weights(8, 4), transpose_a=False, transpose_b=False)
+    if how == "softmax":
+        return model(opset13.softmax(product, axis=0), x)
+    mean = opset13.reduce_mean(product, opset13.constant(np.array([0])), keep_dims=True)
+    return model(opset13.add(product, opset13.multiply(mean, opset13.constant(np.float32(0.2)))), x)

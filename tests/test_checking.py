@@ -4,12 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ovtune import checking, duel, preparation
+from ovtune import checking, content, duel, preparation
 from ovtune.checking import Finding, Request, Visited, Watch
 from ovtune.config import Config
-from ovtune.document import Document, text_of
+from ovtune.content import Feed
+from ovtune.document import Document, InputsPart, text_of
 from ovtune.errors import DeploymentError, DeviceError, DocumentError, HostBusyError, MeasurementError, ModelError
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.host import exclusive
@@ -71,6 +73,20 @@ class TestAnswers:
         found = bench.run(document())
         assert (found.kind, found.differences, found.failures, found.interrupted) == ("holds", (), (), False)
         assert len(found.pairs.blocks) == len(found.pairs.others) == found.pairs.looks[0]
+
+    def test_it_is_fed_as_the_document_says(self, bench: Bench) -> None:
+        """The files that were run, and the copies that were measured, are run and measured again."""
+        np.save("x.npy", np.zeros((1, 3, 224, 224)))
+        file = str(Path("x.npy").resolve())
+        feed = Feed(inputs=fake.MODEL.inputs, files=(file,), digests=content.digests([file]), copying=True)
+        told = document().model_copy(update={"inputs": InputsPart(files=[file], sha256=feed.sha256, copied=True)})
+        assert bench.run(told).differences == ()
+        assert bench.given["feed"] == feed
+        np.save("x.npy", np.ones((1, 3, 224, 224)))
+        assert bench.run(told).differences == (f"random values are run, measured with {file} (they have changed)",)
+        assert bench.given["feed"] == replace(feed, files=(), digests=())
+        Path("x.npy").unlink()
+        assert any("x.npy cannot be read" in text for text in bench.run(told).differences)
 
     def test_it_is_slower(self, bench: Bench) -> None:
         """A config that lost 10 % against its baseline."""

@@ -1,10 +1,14 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from ovtune.errors import ModelError
-from ovtune.model import digest, name_of
+from ovtune.model import Model, digest, name_of
 
 
 def _files(root: Path, *names: str) -> Path:
@@ -33,6 +37,36 @@ def test_digest_covers_the_weights(tmp_path: Path, model: str, weights: str) -> 
     (tmp_path / weights).unlink()
     gone = digest(str(path))
     assert len({whole, changed, gone}) == 3
+
+
+@pytest.mark.parametrize("location", ["weights.bin", "parts/of the model.weights", "w" * 200])
+def test_digest_covers_external_data_under_any_name(tmp_path: Path, location: str) -> None:
+    """The files that an ONNX model itself names are part of it, however they are called and wherever they lie."""
+    (tmp_path / "parts").mkdir()
+    tensor = numpy_helper.from_array(np.ones((4, 4), np.float32), "w")
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    ports = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 4]) for name in ("x", "y")]
+    network = helper.make_model(helper.make_graph([node], "g", ports[:1], ports[1:], [tensor]))
+    onnx.save_model(network, tmp_path / "net.onnx", save_as_external_data=True, location=location, size_threshold=0)
+    weights = tmp_path / location
+    before = digest(str(tmp_path / "net.onnx"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    assert digest(str(tmp_path / "net.onnx")) != before
+
+
+def test_caveats_tell_what_a_model_cannot() -> None:
+    """What is left out of the search is told once, and a model that takes everything has nothing to tell."""
+    plain = Model(name="m", path="m.xml", sha256="", inputs=(), batch_sizes=(1, 2), auto_batchable=True)
+    assert plain.caveats == ()
+    assert plain.batches_on("CPU")
+    silent = replace(plain, unbatched_on=("CPU", "GPU"))
+    assert [c.kind for c in silent.caveats] == ["auto_batching_silent"]
+    assert "CPU, GPU" in silent.caveats[0].text
+    assert not silent.batches_on("GPU")
+    assert silent.batches_on("NPU")
+    kept = replace(silent, one_batch="it keeps a state", auto_batchable=False, stateful=True)
+    assert [c.kind for c in kept.caveats] == ["state_reset", "one_batch"]
+    assert "it keeps a state" in kept.caveats[1].text
 
 
 @pytest.mark.parametrize("other", ["another.bin", "notes.txt", "model.tflite"])

@@ -2,11 +2,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ovtune import preparation, survey
 from ovtune.environment import Device, Environment, Topology, describe_host
-from ovtune.errors import DeviceError, MeasurementError, ModelError, OvtuneError, StorageError, StudyError
+from ovtune.errors import DeviceError, MeasurementError, ModelError, OvtuneError, StorageError, StudyError, UsageError
 from ovtune.preparation import Wish, baselines, check_devices, check_same, named_devices
 from ovtune.space import Host
 from ovtune.study import Setup
@@ -80,6 +81,85 @@ class TestMake:
         with pytest.raises(DeviceError, match=r"device AUTO:NPU,CPU names NPU, .* it has CPU"):
             made(runtime, Wish(device_strings=("CPU", "AUTO:NPU,CPU")))
         assert [task for task, _ in runtime.asked] == ["survey"]
+
+
+class TestBatches:
+    def test_a_model_that_mixes_its_batch(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """Neither a batch nor automatic batching is searched where items depend on each other, and that is told."""
+        runtime = use(FakeRuntime())
+        runtime.one_batch = "the outputs of an item depend on the others in its batch"
+        setup = made(runtime)
+        assert {(c.batch_size, c.auto_batch_size) for c in setup.space.configs} == {(1, 1)}
+        (caveat,) = setup.model.caveats
+        assert caveat.kind == "one_batch"
+        assert runtime.one_batch in caveat.text
+
+    def test_automatic_batching_is_a_matter_of_the_device(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """It is searched on those devices alone on which it engages, and the others are named."""
+        runtime = use(FakeRuntime(fake.CPU, GPU))
+        runtime.unbatched = {"CPU"}
+        setup = made(runtime)
+        assert {c.device for c in setup.space.configs if c.auto_batch_size > 1} == {
+            f"BATCH:GPU.0({n})" for n in (2, 4, 8, 16)
+        }
+        assert [c.kind for c in setup.model.caveats] == ["auto_batching_silent"]
+        assert "on CPU:" in setup.model.caveats[0].text
+        assert {d for task, d in runtime.asked if task == "auto_batches"} == {"CPU", "GPU.0"}
+
+    def test_asked_batching_that_stays_silent(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """A device string of automatic batching that would run unbatched is not searched, and the reason is kept."""
+        runtime = use(FakeRuntime())
+        runtime.unbatched = {"CPU"}
+        setup = made(runtime, Wish(device_strings=("CPU", "BATCH:CPU(4)")))
+        assert set(setup.refused) == {"BATCH:CPU(4)"}
+        assert "does not engage" in setup.refused["BATCH:CPU(4)"]
+        with pytest.raises(DeviceError, match=r"no device can run .* does not engage"):
+            made(runtime, Wish(device_strings=("BATCH:CPU(4)",)))
+
+    def test_a_model_of_one_batch_is_not_tried(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """Where the model takes no larger batch there is nothing to find out."""
+        runtime = use(FakeRuntime())
+        runtime.model = replace(fake.MODEL, batch_sizes=(1,), one_batch="it has none", auto_batchable=False)
+        made(runtime)
+        assert not {"why_one_batch", "auto_batches"} & {task for task, _ in runtime.asked}
+
+    @pytest.mark.parametrize("error", [DeviceError("no"), MeasurementError("it died")])
+    def test_what_cannot_be_found_out_is_not_searched(
+        self, use: Callable[[FakeRuntime], FakeRuntime], error: OvtuneError
+    ) -> None:
+        """A device that dies at automatic batching is searched without it."""
+        setup = made(use(FakeRuntime(fake.CPU, GPU, refuses={"GPU.0": error})))
+        assert setup.model.unbatched_on == ("GPU.0",)
+
+
+class TestInputs:
+    def wish(self, tmp_path: Path) -> Wish:
+        for name, value in (("a", 0.0), ("b", 1.0)):
+            np.save(tmp_path / f"{name}.npy", np.full((1, 3, 224, 224), value, np.float32))
+        return Wish(inputs=(str(tmp_path),))
+
+    def test_they_are_read_once_before_the_search(
+        self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
+    ) -> None:
+        """What does not fit is told before anything is measured, wherever in a folder it lies."""
+        wish = self.wish(tmp_path)
+        np.save(tmp_path / "c.npy", np.zeros((2, 2)))
+        with pytest.raises(UsageError, match=r"c\.npy has shape \[2, 2\], and image takes"):
+            made(use(FakeRuntime()), wish)
+
+    def test_other_content_is_another_study(self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path) -> None:
+        """The same path with another file behind it is refused by name, asked for again or not."""
+        use(FakeRuntime())
+        wish = self.wish(tmp_path)
+        setup = made(FakeRuntime(), wish)
+        check_same(setup, wish, "one")
+        np.save(tmp_path / "b.npy", np.full((1, 3, 224, 224), 2.0, np.float32))
+        for asked in (wish, Wish()):
+            with pytest.raises(StudyError, match=r"input .*b\.npy: other content than it had"):
+                check_same(setup, asked, "one")
+        (tmp_path / "b.npy").unlink()
+        with pytest.raises(UsageError, match=r"b\.npy cannot be read"):
+            check_same(setup, Wish(), "one")
 
 
 @pytest.mark.parametrize(
@@ -157,6 +237,7 @@ class TestCheckSame:
         [
             (Wish(workload=ConstantRate(interval_s=0.03)), "load: interval:30ms, not closed"),
             (Wish(device_strings=("AUTO",)), "devices: AUTO, not CPU"),
+            (Wish(shapes={"x": (1, 8)}), r"shapes: x\[1,8\], not none"),
             (Wish(plugins={"CPUY": "cpu_plugin"}), "plugins: .*CPUY.*, not .*CPUX"),
         ],
     )

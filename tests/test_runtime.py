@@ -7,6 +7,7 @@ import numpy as np
 import openvino as ov
 import pytest
 
+from ovtune import option
 from ovtune.config import Config, Scalar
 from ovtune.content import Content
 from ovtune.engine import QueueEngine, SyncEngine, engine_for
@@ -375,6 +376,7 @@ class TestInspecting:
         """A network with its batch baked into a Reshape takes a batch of 1 alone, and can still be tuned."""
         found = inspect(core, models.light(name, tmp_path), {})
         assert found.batch_sizes == (1,)
+        assert "does not take a batch of 2" in found.one_batch
         assert not found.auto_batchable
 
     def test_real_network(self, core: Runtime, tmp_path: Path) -> None:
@@ -403,6 +405,21 @@ class TestInspecting:
         assert found.batch_sizes == (1,)
         assert not found.auto_batchable
         run_once(core, core.read(path))
+
+    @pytest.mark.parametrize("layout", [None, "N?", "NC"])
+    def test_layouts(self, core: Runtime, tmp_path: Path, layout: str | None) -> None:
+        """A model whose input tells no layout takes its batch in dimension 0 all the same, as one that does."""
+        network = models.dense()
+        if layout is not None:
+            network.get_parameters()[0].set_layout(ov.Layout(layout))
+        found = inspect(core, models.saved(network, tmp_path), {})
+        assert found.batch_sizes == (1, 2, 4, 8, 16, 32)
+        assert found.one_batch == ""
+
+    def test_memory_of_an_item(self, core: Runtime, tmp_path: Path) -> None:
+        """An item takes what its inputs and outputs take; outputs of unknown size are not counted."""
+        assert inspect(core, models.saved(models.two_inputs(), tmp_path), {}).item_bytes == 8 * 4 + 8 * 8 + 4 * 4
+        assert inspect(core, models.saved(models.uncountable(), tmp_path), {}).item_bytes == 8 * 4
 
     def test_fixed_larger_batch(self, core: Runtime, tmp_path: Path) -> None:
         """A batch other than 1 in the model is left as it is."""
@@ -456,6 +473,32 @@ class TestReshaping:
         """A shape for an input that does not exist is refused with those that do."""
         with pytest.raises(ModelError, match="no input y: name one of x, ids"):
             reshaped(models.two_inputs(), batch_size=1, shapes={"y": (1, 8)})
+
+    @pytest.mark.parametrize(
+        ("own", "given", "words"),
+        [
+            ([-1, 8], (1, 8, 1), r'input x is \[\?,8\], which \[1, 8, 1\] does not fit: .* --shape "x\[1,8\]"'),
+            ([-1, 8], (1, 9), "does not fit"),
+            ([ov.Dimension(2, 4), 8], (5, 8), r'input x is \[2\.\.4,8\], .* --shape "x\[2,8\]"'),
+            ([1, 8], (8,), "does not fit"),
+        ],
+    )
+    def test_shape_of_another_form(self, own: list[int], given: tuple[int, ...], words: str) -> None:
+        """Another rank, another fixed size, or a size out of bounds is refused by the input's name with an example."""
+        with pytest.raises(ModelError, match=words):
+            reshaped(models.dense(ov.PartialShape(own)), batch_size=1, shapes={"x": given})
+
+    def test_static_shape_is_changed(self) -> None:
+        """A shape for an input that has one already takes its place, where the model takes it."""
+        network = reshaped(models.dense((1, 8)), batch_size=1, shapes={"x": (3, 8)})
+        assert list(network.outputs[0].shape) == [3, 4]
+
+    def test_odd_names(self) -> None:
+        """An input is found by its name whatever that is made of."""
+        x = models.parameter(ov.PartialShape([-1, 8]), name="a b[0]:0/ü")
+        (name, shape), *_ = (option.shapes(["a b[0]:0/ü[2,8]"]) or {}).items()
+        network = reshaped(models.model(x, x), batch_size=1, shapes={name: shape})
+        assert list(network.outputs[0].shape) == [2, 8]
 
     def test_shape_that_does_not_fit(self) -> None:
         """A shape that the model cannot take is refused with the runtime's reason."""

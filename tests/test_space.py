@@ -266,6 +266,24 @@ def test_precisions_batches_and_shapes_are_the_models() -> None:
     assert all(c.shapes == {"x": (1, 3)} for c in configs)
 
 
+def test_a_devices_memory_limits_what_runs_on_it() -> None:
+    """What would fill an eighth of a device's memory is left out on the lists that name it, and nowhere else."""
+    small = replace(GPU, memory_bytes=4 * 8 * MODEL.item_bytes)
+    most: dict[str, int] = {}
+    for config in build(_host(CPU, small), MODEL, ClosedLoop(), {}).configs:
+        device = split_batch(config.device)[0]
+        most[device] = max(most.get(device, 0), config.nireq * config.batch_size)
+    assert most["GPU"] == most["AUTO:CPU,GPU"] == 4
+    assert most["CPU"] > 4
+
+
+def test_automatic_batching_is_left_out_where_it_stays_silent() -> None:
+    """On a device on which it was seen not to engage it is not searched; on the others it is."""
+    model = replace(MODEL, unbatched_on=("GPU",))
+    found = {config.device for config in build(TWO, model, ClosedLoop(), {}).configs if config.auto_batch_size > 1}
+    assert {split_batch(device)[0] for device in found} == {"CPU"}
+
+
 def test_dimensions_are_what_differs() -> None:
     """A dimension is a parameter with several values, in ascending order; what is not set stands as such."""
     dimensions = build(ONE, MODEL, OPEN, {}).dimensions
@@ -376,6 +394,11 @@ class TestHeld:
             _wanted("standard", NUM_STREAM=(2,))
 
     def test_values_that_leave_nothing_are_refused(self) -> None:
-        """Where no config that makes sense is left, that is said."""
-        with pytest.raises(UsageError, match="allow more values"):
+        """Where no config that makes sense is left, that is said, with the rule or the values that it is for."""
+        with pytest.raises(UsageError, match=r"plan for several requests at once.*allow more values"):
             _wanted("standard", hint=("THROUGHPUT",), api=("sync",))
+        with pytest.raises(UsageError, match=r"batch_size can be 1, 2\)"):
+            build(ONE, MODEL, ClosedLoop(), {}, Wanted(only={"batch_size": (64,)}))
+        fixed = replace(MODEL, batch_sizes=(1,), one_batch="it has a state")
+        with pytest.raises(UsageError, match=r"batch_size can be 1: it has a state\)"):
+            build(ONE, fixed, ClosedLoop(), {}, Wanted(only={"batch_size": (2,)}))

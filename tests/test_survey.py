@@ -1,17 +1,20 @@
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
 import pytest
 
-from ovtune import runtime, survey
+from ovtune import engine, runtime, survey
 from ovtune.cap import threads_of
 from ovtune.config import Config, Scalar
+from ovtune.content import Feed
 from ovtune.errors import DeviceError, ModelError, StorageError
 from ovtune.space import Advice
-from ovtune.survey import Conversion, DeviceQuestion, Question
+from ovtune.survey import BatchQuestion, Conversion, DeviceQuestion, Question
 from tests import models
 
 pytestmark = pytest.mark.runtime
@@ -46,6 +49,46 @@ class TestLook:
         assert seen.model is not None
         assert seen.model.name == "mlp"
         assert "CPUX" not in {device.name for device in seen.devices}
+
+
+class TestBatches:
+    """What comes of running a model in batches."""
+
+    def why(self, network: ov.Model, folder: Path) -> str:
+        return survey.why_one_batch(BatchQuestion(path=models.saved(network, folder), plugins={}, feed=Feed()))
+
+    @pytest.mark.parametrize("how", ["softmax", "mean"])
+    @pytest.mark.parametrize("time_s", [0.0, 20.0], ids=["one item", "all items"])
+    def test_mixing(self, how: str, time_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A model that reshapes cleanly and mixes its items is found out by their outputs, by one if time is short."""
+        monkeypatch.setattr(survey, "_BATCHING_S", time_s)
+        assert self.why(models.mixing(how), tmp_path) == "the outputs of an item depend on the others in its batch"
+
+    @pytest.mark.parametrize("build", [models.dense, models.two_inputs, models.masked, models.tokens])
+    def test_separate(self, build: Callable[[], ov.Model], tmp_path: Path) -> None:
+        """Items that do not see each other give the same in a batch as alone."""
+        assert self.why(build(), tmp_path) == ""
+
+    @pytest.mark.parametrize(("fails_at", "words"), [(1, ""), (2, "a batch of 2 fails while it runs (no memory)")])
+    def test_failing(self, fails_at: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A batch that fails where single items run is not searched; where these fail, batches are not to blame."""
+        real = engine.infer_items
+
+        def failing(*given: Any, batch_size: int, time_s: float) -> Any:
+            if batch_size == fails_at:
+                raise RuntimeError("no memory")
+            return real(*given, batch_size=batch_size, time_s=time_s)
+
+        monkeypatch.setattr(survey, "infer_items", failing)
+        assert self.why(models.dense(), tmp_path) == words
+
+    def test_automatic(self, tmp_path: Path) -> None:
+        """Automatic batching engages on one model and stays silent on another, on each device that is asked."""
+        for network, engages in ((models.dense(), True), (models.masked(), False)):
+            path = models.saved(network, tmp_path)
+            for device in ("CPU", "CPUX"):
+                question = DeviceQuestion(path=path, plugins=PLUGINS, device=device)
+                assert survey.auto_batches(question) == engages
 
 
 class TestAdvise:

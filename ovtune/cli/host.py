@@ -8,6 +8,7 @@ import typer
 
 from ovtune import option
 from ovtune.cli.console import INTERRUPTED, interrupts, results, say
+from ovtune.errors import UsageError
 
 
 def record(
@@ -88,6 +89,7 @@ def devices(
     model: Annotated[str | None, typer.Argument(help="Show OpenVINO's own answers for this model, too.")] = None,
     *,
     plugin: option.Plugins = None,
+    shape: option.ShapeTexts = None,
     as_json: option.AsJson = False,
 ) -> None:
     """Show the devices of this host, and what OpenVINO itself advises on them."""
@@ -95,9 +97,12 @@ def devices(
 
     from ovtune import preparation, space, terminal
 
-    plugins = option.plugins(plugin) or {}
-    seen = preparation.sight(model, plugins)
-    found = preparation.advice(model, plugins, space.device_strings(seen.devices)) if model is not None else ((), {})
+    plugins, shapes = option.plugins(plugin) or {}, option.shapes(shape)
+    if shapes is not None and model is None:
+        raise UsageError(f"--shape {next(iter(shapes))} is for a model's input: name the model, too")
+    seen = preparation.sight(model, plugins, shapes)
+    strings = space.device_strings(seen.devices)
+    found = preparation.advice(model, plugins, strings, shapes) if model is not None else ((), {})
     if as_json:
         print(json.dumps({**asdict(seen), "advice": [asdict(a) for a in found[0]], "refused": found[1]}))
     else:

@@ -86,7 +86,9 @@ def search(
     if dry_run:
         setup = session.outline(request, place_of(studies, storage))
         if as_json:
-            print(json.dumps({"configs": setup.space.size, "dimensions": setup.space.dimensions}))
+            caveats = [caveat.text for caveat in setup.model.caveats]
+            shown = {"configs": setup.space.size, "dimensions": setup.space.dimensions, "caveats": caveats}
+            print(json.dumps({**shown, "refused": dict(setup.refused)}))
         else:
             results().print(terminal.plan(setup, request.goal, request.budget))
         return

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ovtune.config import Config
+from ovtune.content import Feed
 from ovtune.field import last_duel
 from ovtune.figures import Measured
 from ovtune.goal import Goal
@@ -324,7 +325,15 @@ def _model(result: Result) -> tuple[Fact, ...]:
         Fact(name="path", text=model.path),
         Fact(name="SHA-256", text=model.sha256),
         *(Fact(name=f"input {port.name}", text=f"{port.element_type} {_shape(port.shape)}") for port in model.inputs),
+        Fact(name="batches", text=", ".join(str(size) for size in model.batch_sizes)),
+        Fact(name="items", text=_items(result.study.setup.feed)),
     )
+
+
+def _items(feed: Feed) -> str:
+    """What the model was fed with."""
+    what = f"{len(feed.files)} {'file' if len(feed.files) == 1 else 'files'}" if feed.files else "random values"
+    return f"{what}, written before each inference in the measured time" if feed.copying else f"{what}, written once"
 
 
 def _shape(shape: tuple[int, ...]) -> str:

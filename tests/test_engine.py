@@ -1,0 +1,165 @@
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import pytest
+
+from ovtune import engine
+from ovtune.config import Config
+from ovtune.content import Content, Feed
+from ovtune.engine import Prepared, QueueEngine, SyncEngine, engine_for, infer_items
+from ovtune.measurement import Block, Plan
+from ovtune.model import Input
+from ovtune.runtime import Compiled, Runtime, reshaped
+from ovtune.trial import Order, visit
+from ovtune.workload import ClosedLoop, ConstantRate, Workload
+from tests import models
+
+pytestmark = pytest.mark.runtime
+
+PLAN = Plan(duration_s=0.05, warmup_s=0.05, least_requests=4, longest_s=2.0)
+WRITING_S = 0.01
+ALL = [
+    Config(device="CPU", nireq=1),
+    Config(device="CPU", nireq=2, batch_size=2),
+    Config(device="CPU", nireq=1, api="sync"),
+    Config(device="CPU", nireq=1, api="sync", batch_size=2),
+    Config(device="BATCH:CPU(2)", nireq=2),
+]
+
+
+def compiled(network: ov.Model, config: Config) -> Compiled:
+    return Runtime({}).compile(reshaped(network, batch_size=config.batch_size, shapes={}), config)
+
+
+def items(count: int) -> Content:
+    """Items of which each holds its own number."""
+    return Content(items=[(np.full((1, 4), float(number), np.float32),) for number in range(count)])
+
+
+def seen(running: Any, starts: int) -> list[list[float]]:
+    """What stood in the inputs of each request that was started, one row an item."""
+    found = []
+    for _ in range(starts):
+        request = running.requests[running.wait_idle()]
+        running.start()
+        running.wait_all()
+        found.append(request.get_input_tensor(0).data[:, 0].tolist())
+    return found
+
+
+class TestCopying:
+    """Items that are written into the requests, again before each start."""
+
+    @pytest.mark.parametrize("api", ["async", "sync"])
+    def test_the_items_come_in_turn(self, api: Any) -> None:
+        """Each start runs the next item, and after the last one the first."""
+        config = Config(device="CPU", nireq=1, api=api)
+        running = engine_for(compiled(models.typed(ov.Type.f32, (1, 4)), config), config, items(3), copying=True)
+        assert isinstance(running, Prepared)
+        assert seen(running, 5) == [[0], [1], [2], [0], [1]]
+
+    def test_a_batch_takes_as_many_as_it_holds(self) -> None:
+        """With a batch of two, a request runs two items after the other."""
+        config = Config(device="CPU", nireq=1, batch_size=2)
+        running = engine_for(compiled(models.dense((1, 8)), config), config, wide(4), copying=True)
+        assert seen(running, 3) == [[0, 1], [2, 3], [0, 1]]
+
+    def test_requests_of_automatic_batching_share_the_items_out(self) -> None:
+        """Each request of a group takes the next item, as single requests do."""
+        config = Config(device="BATCH:CPU(2)", nireq=2)
+        running = engine_for(compiled(models.dense((1, 8)), config), config, wide(4), copying=True)
+        for _ in range(2):
+            running.wait_idle()
+            running.start()
+        running.wait_all()
+        assert sorted(float(r.get_input_tensor(0).data[0, 0]) for r in running.requests) == [0, 1]
+
+    @pytest.mark.parametrize("kind", ["f16", "bf16", "i64", "boolean", "u4", "f8e4m3"])
+    def test_every_type_is_written(self, kind: str) -> None:
+        """What is written before a start is what is written once, type by type, bit by bit."""
+        config = Config(device="CPU", nireq=2)
+        answer = compiled(models.typed(getattr(ov.Type, kind), (1, 64)), config)
+        once = [r.get_output_tensor(0) for r in ran(engine_for(answer, config, Content(seed=3)), 2)]
+        again = [r.get_output_tensor(0) for r in ran(engine_for(answer, config, Content(seed=3), copying=True), 2)]
+        assert [t.data.tolist() for t in once] == [t.data.tolist() for t in again]
+
+    @pytest.mark.parametrize("workload", [ClosedLoop(), ConstantRate(interval_s=0.002)], ids=["closed", "open"])
+    @pytest.mark.parametrize("config", ALL, ids=lambda c: f"{c.device}, {c.api}, batch {c.batch_size}")
+    def test_it_is_in_the_measured_time(
+        self, config: Config, workload: Workload, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Every latency holds the writing, and no more is served than it lets through."""
+
+        class Slow(engine._Writer):
+            def __call__(self, request: Any) -> None:
+                time.sleep(WRITING_S)
+                super().__call__(request)
+
+        monkeypatch.setattr(engine, "_Writer", Slow)
+        found = measured(config, workload, copying=True)
+        assert found.latencies_ms.min() >= 1000 * WRITING_S
+        assert found.throughput_per_s <= config.batch_size / WRITING_S
+
+    @pytest.mark.parametrize("config", ALL, ids=lambda c: f"{c.device}, {c.api}, batch {c.batch_size}")
+    def test_it_is_left_out_unless_asked_for(self, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without it, inputs are written once and nothing stands in front of a start."""
+        monkeypatch.delattr(engine, "_Writer")
+        assert measured(config, ClosedLoop(), copying=False).items > 0
+        running = engine_for(compiled(models.dense(), config), config, Content())
+        assert isinstance(running, QueueEngine | SyncEngine)
+
+
+class TestState:
+    """Models that keep a state."""
+
+    @pytest.mark.parametrize("api", ["async", "sync"])
+    def test_each_start_begins_anew(self, api: Any) -> None:
+        """The sum over all inferences, kept as a state, is that of one: it is reset before each of them."""
+        config = Config(device="CPU", nireq=1, api=api)
+        running = engine_for(compiled(models.stateful(), config), config, Content(seed=1))
+        for request in ran(running, 3):
+            assert np.array_equal(request.get_output_tensor(0).data, request.get_input_tensor(0).data)
+
+    def test_compared_items_begin_anew(self) -> None:
+        """Outputs that are compared are those of first steps, whatever ran before."""
+        config = Config(device="CPU", nireq=2)
+        answer = compiled(models.stateful(), config)
+        running = engine_for(answer, config, items(8))
+        ran(running, 5)
+        numbers, (found,) = infer_items(answer, running, items(8), batch_size=1, time_s=10)
+        assert found[:, 0, 0].tolist() == [float(number) for number in numbers]
+
+
+def wide(count: int) -> Content:
+    return Content(items=[(np.full((1, 8), float(number), np.float32),) for number in range(count)])
+
+
+def ran(running: Any, starts: int) -> Iterator[Any]:
+    """The requests, after so many starts."""
+    for _ in range(starts):
+        running.wait_idle()
+        running.start()
+    running.wait_all()
+    return iter(running.requests)
+
+
+def measured(config: Config, workload: Workload, *, copying: bool) -> Block:
+    feed = Feed(inputs=(Input(name="x", element_type="f32", shape=(1, 256)),), copying=copying)
+    order = Order(files={"FP32": "demo:mlp"}, plugins={}, workload=workload, config=config, plan=PLAN, feed=feed)
+    found = visit(order)
+    assert isinstance(found, Block)
+    return found
+
+
+def test_content_of_files(tmp_path: Path) -> None:
+    """The items of files reach the requests, one after the other."""
+    np.save(tmp_path / "x.npy", np.arange(8, dtype=np.float32).repeat(8).reshape(8, 8))
+    feed = Feed(inputs=(Input(name="x", element_type="f32", shape=(1, 8)),), files=(str(tmp_path / "x.npy"),))
+    config = Config(device="CPU", nireq=2, batch_size=2)
+    running = engine_for(compiled(models.dense(), config), config, feed.content(0, places=4))
+    given = [request.get_input_tensor(0).data[:, 0].tolist() for request in running.requests]
+    assert given == [[0, 1], [2, 3]]
