@@ -49,6 +49,8 @@ class Model:
         batch_sizes: The sizes of the batch dimension that it takes; ``(1,)`` where it has none that can change.
         auto_batchable: Whether automatic batching engages on it.
         stateful: Whether it keeps a state from one inference to the next.
+        compressed: Whether it has weights of whole numbers that are turned into others as it runs.
+        caches: Whether it keeps keys and values of attention from one inference to the next.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Model:
     batch_sizes: tuple[int, ...] = (1,)
     auto_batchable: bool = False
     stateful: bool = False
+    compressed: bool = False
+    caches: bool = False
 
     @property
     def item_bytes(self) -> int:

@@ -9,10 +9,12 @@ from ovtune import beside, codec, space, survey
 from ovtune.cap import capped, thread_cap
 from ovtune.config import Config
 from ovtune.content import Feed, files_of
-from ovtune.environment import describe_host, topology
+from ovtune.device_string import worth_trying
+from ovtune.environment import Device, describe_host, topology
 from ovtune.errors import DeviceError, MeasurementError, ModelError, StorageError, StudyError
 from ovtune.model import DEMO_PREFIX, Model, Shapes, digest
 from ovtune.quantization import Quantization
+from ovtune.setting import Size
 from ovtune.space import Advice, Host
 from ovtune.study import Baseline, Setup
 from ovtune.trial_process import ask
@@ -106,7 +108,7 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
     variants = {name: _variant(name, file, model, wish) for name, file in files_.items()}
     model = replace(model, precisions=(*model.precisions, *variants))
     check_devices(wish.device_strings, seen)
-    strings = wish.device_strings or space.device_strings(seen.devices)
+    strings = wish.device_strings or strings_of((wish.space or Wanted()).size, seen.devices)
     answers, refused = advice(path, plugins, strings, shapes)
     if not answers:
         reasons = "; ".join(f"{device}: {why}" for device, why in refused.items())
@@ -127,6 +129,11 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
         refused=refused,
         beside=wish.beside,
     )
+
+
+def strings_of(size: Size, devices: Sequence[Device]) -> tuple[str, ...]:
+    """The device strings of a space: of a quick one each device and AUTO, of a full one HETERO, too."""
+    return worth_trying(devices, lists=size != "quick", hetero=size == "full")
 
 
 def check_same(setup: Setup, wish: Wish, name: str) -> None:

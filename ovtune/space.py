@@ -1,31 +1,30 @@
 """Which configs a search may try: those that make sense for these devices, this model and this load."""
 
-import difflib
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from ovtune import held
 from ovtune.cap import capped
-from ovtune.config import APIS, Api, Config, Scalar, parameters, split_batch
+from ovtune.config import APIS, Config, Scalar, parameters, split_batch
+from ovtune.conflict import broken_by, compatible, related
+from ovtune.device_string import used_by
 from ovtune.environment import Device, Topology
 from ovtune.errors import UsageError
 from ovtune.model import Model
-from ovtune.setting import CONFLICTS, SETTINGS, compatible, ladder, offered, with_settings
-from ovtune.wanted import OWN, Wanted
+from ovtune.rule import RULES, Point
+from ovtune.setting import ladder, offered, precisions, with_settings
+from ovtune.wanted import HINTS, UNSET, Wanted
 from ovtune.workload import ClosedLoop, Workload
 
-HINTS = ("none", "LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT")
-UNSET = "unset"
-"""The value of a parameter that a config leaves to the runtime."""
 AUTO_BATCH_SIZES = (1, 2, 4, 8, 16)
 AUTO_BATCH_TIMEOUTS_MS = (1, 3, 10, 30, 100, 1000)
-_MOST_IN_FLIGHT = 16
 _DRAWN = 1000
-_PRECISIONS = {"FP32": "f32", "BF16": "bf16", "FP16": "f16"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +98,26 @@ class Space:
     @property
     def dimensions(self) -> dict[str, tuple[Scalar, ...]]:
         """The parameters that the configs differ in, each with its values in ascending order."""
+        return {name: _in_order(values) for name, values in self.values.items() if len(values) > 1}
+
+    @property
+    def by_device(self) -> dict[str, dict[str, tuple[Scalar, ...]]]:
+        """For each parameter its values on each device string, BATCH left out; those that it is never set on left out.
+
+        In ascending order, :data:`UNSET` last.
+        """
+        found: dict[str, dict[str, set[Scalar]]] = {}
+        bases: dict[str, list[dict[str, Scalar]]] = {}
+        for config in self.configs:
+            flat = parameters(config)
+            bases.setdefault(str(flat.pop("device")), []).append(flat)
+        for device, flats in bases.items():
+            for name in dict.fromkeys(name for flat in flats for name in flat):
+                found.setdefault(name, {})[device] = {flat.get(name, UNSET) for flat in flats}
+            for name, values in self.settings.get(device, {}).items():
+                found.setdefault(name, {}).setdefault(device, {UNSET}).update(values)
         return {
-            name: tuple(sorted(values, key=lambda v: (isinstance(v, str), v)))
-            for name, values in self.values.items()
-            if len(values) > 1
+            name: {device: _in_order(values) for device, values in devices.items()} for name, devices in found.items()
         }
 
     def candidates(self, near: Iterable[Config], *, seed: int) -> tuple[Config, ...]:
@@ -163,164 +178,92 @@ class Space:
             yield config
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Point:
-    """A combination of parameters that is not yet known to make sense; ``advised`` is the most requests advised."""
-
-    device: str
-    hint: str
-    nireq: int
-    batch_size: int
-    auto_batch_size: int
-    timeout_ms: int | None
-    precision: str
-    inference_precision: str | None
-    advised: int
-    memory_bytes: int
-    api: Api
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Why some combinations are never tried: ``forbids`` tells which, ``reason`` why."""
-
-    name: str
-    reason: str
-    forbids: Callable[[_Point, Model, Workload], bool]
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        name="cumulative-needs-several",
-        reason="CUMULATIVE_THROUGHPUT uses several devices at once: on one device it is THROUGHPUT",
-        forbids=lambda p, m, w: p.hint == "CUMULATIVE_THROUGHPUT" and not p.device.startswith(("AUTO", "MULTI")),
-    ),
-    Rule(
-        name="auto-batch-one-device",
-        reason="BATCH wraps one device, not a list",
-        forbids=lambda p, m, w: p.auto_batch_size > 1 and (":" in p.device or p.device in {"AUTO", "MULTI"}),
-    ),
-    Rule(
-        name="auto-batch-or-batch",
-        reason="automatic batching needs a batch of 1 in the model",
-        forbids=lambda p, m, w: p.auto_batch_size > 1 and p.batch_size > 1,
-    ),
-    Rule(
-        name="auto-batch-model",
-        reason="automatic batching does not engage on a model without a batch of 1 in dimension 0",
-        forbids=lambda p, m, w: p.auto_batch_size > 1 and not m.auto_batchable,
-    ),
-    Rule(
-        name="auto-batch-multiples",
-        reason="with requests that are no multiple of the batch, one batch always waits for the timeout",
-        forbids=lambda p, m, w: p.nireq % p.auto_batch_size != 0,
-    ),
-    Rule(
-        name="items-in-flight",
-        reason="more than 16 items in flight for each request that the device advises only wait for each other",
-        forbids=lambda p, m, w: p.nireq * p.batch_size > _MOST_IN_FLIGHT * max(p.advised, 2),
-    ),
-    Rule(
-        name="memory",
-        reason="the inputs of all requests take more than an eighth of the host's memory",
-        forbids=lambda p, m, w: p.nireq * p.batch_size * m.item_bytes * 8 > p.memory_bytes,
-    ),
-    Rule(
-        name="stateful-one-device",
-        reason="a stateful model cannot be shared out over several devices: its state lives on one of them",
-        forbids=lambda p, m, w: m.stateful and p.hint == "CUMULATIVE_THROUGHPUT",
-    ),
-    Rule(
-        name="sync-no-throughput-hint",
-        reason="hints for throughput plan for several requests at once, which a synchronous caller has not",
-        forbids=lambda p, m, w: p.api == "sync" and p.hint.endswith("THROUGHPUT"),
-    ),
-    Rule(
-        name="timeout-with-auto-batch",
-        reason="AUTO_BATCH_TIMEOUT belongs to BATCH, and acts only where the load can leave a batch partial",
-        forbids=lambda p, m, w: (p.timeout_ms is not None) != (p.auto_batch_size > 1 and not isinstance(w, ClosedLoop)),
-    ),
-)
-
-
 def build(
     host: Host, model: Model, workload: Workload, shapes: Mapping[str, tuple[int, ...]], wanted: Wanted | None = None
 ) -> Space:
     """Every distinct config that makes sense on ``host`` for ``model`` under ``workload``, as far as it is wanted.
 
     Raises:
-        UsageError: a parameter that is held to certain values does not exist, or no config has these.
+        UsageError: a parameter that is held to certain values does not exist, cannot have one of them here, or no
+            config that makes sense has these.
     """
     wanted = wanted or Wanted()
-    _check_known(wanted, host.devices)
+    held.check(wanted, host.devices, [split_batch(advice.device)[0] for advice in host.advice], model)
     advised: dict[str, set[int]] = {}
     for advice in host.advice:
         advised.setdefault(advice.device, set()).add(advice.nireq)
     threads = {(advice.device, advice.hint): advice.threads for advice in host.advice}
     configs: dict[str, Config] = {}
+    reasons: Counter[str] = Counter()
     for device, counts in advised.items():
         for point in _points(device, counts, host, (model, workload, wanted)):
-            if not any(rule.forbids(point, model, workload) for rule in RULES):
-                most = threads.get((device, point.hint))
-                found = (capped(c, most, host.devices) for c in _held(_config(point, shapes), wanted))
-                configs |= {config.key: config for config in found}
+            broken = next((rule for rule in RULES if rule.forbids(point, model, workload)), None)
+            if broken is not None:
+                reasons[broken.reason] += 1
+                continue
+            most = threads.get((device, point.hint))
+            for config in held.applied(_config(point, shapes), wanted, host.devices):
+                conflict = next(broken_by(parameters(config)), None)
+                if conflict is not None:
+                    reasons[conflict.reason] += 1
+                    continue
+                kept = capped(config, most, host.devices)
+                configs[kept.key] = kept
     if not configs:
-        raise UsageError(f"no config that makes sense is in the space {wanted.words}: allow more values")
-    free = {device: _free(device, host, wanted) for device in {split_batch(device)[0] for device in advised}}
+        why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
+        raise UsageError(f"no config that makes sense is in the space {wanted.words}{why}: allow more values")
+    free: dict[str, dict[str, tuple[Scalar, ...]]] = {}
+    for device in dict.fromkeys(split_batch(device)[0] for device in advised):
+        every = offered(device, host.devices, host.topology, model, wanted.size)
+        free[device] = {name: values for name, values in every.items() if not held.covers(wanted, name)}
     space = Space(configs=tuple(configs.values()), settings={device: names for device, names in free.items() if names})
     return replace(space, size=_count(space))
 
 
-def _check_known(wanted: Wanted, devices: Iterable[Device]) -> None:
-    settable = {name for device in devices for name in device.settings}
-    known = {*OWN, *settable, *(s.name for s in SETTINGS if s.kind == "AUTO")}
-    for name in wanted.only:
-        if name not in known and name.rpartition(".")[2] not in settable:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            hint = f", such as {', '.join(near)}" if near else ""
-            raise UsageError(
-                f"parameter {name} is held to {wanted.only[name][0]}, but nothing here has it: name another{hint}"
-            )
-
-
-def _held(config: Config, wanted: Wanted) -> Iterator[Config]:
-    """``config`` with each combination of the properties that are held to certain values."""
-    held = {name: values for name, values in wanted.only.items() if name not in OWN}
-    for pick in itertools.product(*held.values()):
-        found = with_settings(config, dict(zip(held, pick, strict=True)))
-        if compatible(parameters(found)):
-            yield found
-
-
-def _free(device: str, host: Host, wanted: Wanted) -> dict[str, tuple[Scalar, ...]]:
-    """The further settings of a device string that are left to vary."""
-    every = offered(device, host.devices, host.topology, wanted.size)
-    return {name: values for name, values in every.items() if name not in wanted.only}
-
-
 def _count(space: Space) -> int:
     """How many configs a space holds, the combinations with further settings included."""
-    reads = sorted(frozenset().union(*(conflict.reads for conflict in CONFLICTS)))
     known: dict[tuple[object, ...], int] = {}
     total = 0
     for config in space.configs:
         flat = parameters(config)
         choices = space.offered(config)
-        alike = (*(flat.get(name) for name in reads), *choices)
+        alike = (tuple((name, value) for name, value in flat.items() if related(name)), *choices)
         if alike not in known:
-            known[alike] = _combinations(flat, choices, [name for name in choices if name in reads])
+            known[alike] = _combinations(flat, choices)
         total += known[alike]
     return total
 
 
-def _combinations(
-    flat: Mapping[str, Scalar], choices: Mapping[str, tuple[Scalar, ...]], related: Collection[str]
-) -> int:
-    """How many ways there are to choose further settings, none included; only ``related`` ones can conflict."""
-    free = math.prod(len(values) + 1 for name, values in choices.items() if name not in related)
-    picks = itertools.product(*((UNSET, *choices[name]) for name in related))
-    chosen = ({n: v for n, v in zip(related, pick, strict=True) if v != UNSET} for pick in picks)
-    return free * sum(compatible({**flat, **some}) for some in chosen)
+def _combinations(flat: Mapping[str, Scalar], choices: Mapping[str, tuple[Scalar, ...]]) -> int:
+    """How many ways there are to choose further settings, none included; only those that a conflict reads can clash.
+
+    Settings of different devices of a list clash through those of the list alone, so that each device is counted by
+    itself for each choice of the list's.
+    """
+    free = math.prod(len(values) + 1 for name, values in choices.items() if not related(name))
+    clashing = [name for name in choices if related(name)]
+    groups: dict[str, list[str]] = {}
+    for name in clashing:
+        groups.setdefault(name.rpartition(".")[0], []).append(name)
+    total = 0
+    for chosen in _chosen(groups.pop("", []), choices):
+        if compatible({**flat, **chosen}):
+            ways = (
+                sum(compatible({**flat, **chosen, **own}) for own in _chosen(names, choices))
+                for names in groups.values()
+            )
+            total += math.prod(ways)
+    return free * total
+
+
+def _chosen(names: Sequence[str], choices: Mapping[str, tuple[Scalar, ...]]) -> Iterator[dict[str, Scalar]]:
+    for pick in itertools.product(*((UNSET, *choices[name]) for name in names)):
+        yield {name: value for name, value in zip(names, pick, strict=True) if value != UNSET}
+
+
+def _in_order(values: Iterable[Scalar]) -> tuple[Scalar, ...]:
+    """Numbers before words, each in ascending order, :data:`UNSET` last."""
+    return tuple(sorted(values, key=lambda v: (v == UNSET, isinstance(v, str), v)))
 
 
 def request_counts(advised: set[int]) -> tuple[int, ...]:
@@ -330,21 +273,7 @@ def request_counts(advised: set[int]) -> tuple[int, ...]:
     return tuple(sorted({*ladder(top), *near}))
 
 
-def device_strings(devices: tuple[Device, ...]) -> tuple[str, ...]:
-    """Each device alone; with two or more also AUTO over them, in every order, and with each one left out."""
-    names = tuple(device.name for device in devices)
-    if len(names) < 2:
-        return names
-    lists = [
-        "AUTO:" + ",".join(order)
-        for size in range(2, min(len(names), 3) + 1)
-        for order in itertools.permutations(names, size)
-    ]
-    exclusions = [f"AUTO:-{name}" for name in names]
-    return (*names, "AUTO", *lists, *exclusions)
-
-
-def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Workload, Wanted]) -> Iterator[_Point]:
+def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Workload, Wanted]) -> Iterator[Point]:
     """The combinations of a device string; of a quick space those that vary no more than hint and infer requests."""
     model, workload, wanted = about
     named, asked_batch = split_batch(device)
@@ -356,23 +285,21 @@ def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Work
 
     counts = wanted.only.get("nireq", request_counts(advised))
     timeouts = () if isinstance(workload, ClosedLoop) else AUTO_BATCH_TIMEOUTS_MS
-    precisions = _inference_precisions(named, host.devices)
+    inference = _inference_precisions(named, host.devices, wanted)
     for auto_batch in (asked_batch,) if asked_batch > 1 else choice("auto_batch_size", AUTO_BATCH_SIZES, 1):
         multiples = {auto_batch, 2 * auto_batch} if auto_batch > 1 and "nireq" not in wanted.only else set()
-        for hint, nireq, batch, timeout, precision, inference, api in itertools.product(
+        for hint, nireq, batch, timeout, precision, computing, api in itertools.product(
             wanted.only.get("hint", HINTS),
             sorted({*counts, *multiples}),
             choice("batch_size", model.batch_sizes, 1),
             choice("AUTO_BATCH_TIMEOUT", (None, *timeouts), None),
             choice("precision", model.precisions, model.precisions[0]),
-            choice("INFERENCE_PRECISION_HINT", (None, *precisions), None),
+            inference,
             choice("api", APIS, APIS[0]),
         ):
-            if batch not in model.batch_sizes or precision not in model.precisions:
-                continue
             if api == "sync" and nireq > 1:  # a config that cannot be: Config refuses it
                 continue
-            yield _Point(
+            yield Point(
                 device=named,
                 hint=hint,
                 nireq=nireq,
@@ -380,23 +307,30 @@ def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Work
                 auto_batch_size=auto_batch,
                 timeout_ms=timeout,
                 precision=precision,
-                inference_precision=inference,
+                inference_precision=computing,
                 advised=max(advised),
                 memory_bytes=host.topology.memory_bytes,
                 api=api,
             )
 
 
-def _inference_precisions(device: str, devices: tuple[Device, ...]) -> tuple[str, ...]:
-    """What the named devices can compute in, without what each of them takes by itself."""
-    listed = device.partition(":")[2].split(",")
-    named = [d for d in devices if d.name == device or d.name in listed] or list(devices)
-    offered = {_PRECISIONS[c] for d in named for c in d.capabilities if c in _PRECISIONS}
-    defaults = {d.precision for d in named}
-    return tuple(sorted(offered - defaults if len(defaults) == 1 else offered))
+def _inference_precisions(text: str, devices: Sequence[Device], wanted: Wanted) -> tuple[str | None, ...]:
+    """What every device of a string can compute in, without what each of them takes by itself; None for unasked.
+
+    AUTO leaves a device that refuses one: a list is asked for what all of its devices take.
+    """
+    used = used_by(text, devices) or tuple(devices)
+    common = set.intersection(*({*precisions(device), device.precision} for device in used))
+    asked = wanted.only.get("INFERENCE_PRECISION_HINT")
+    if asked is not None:
+        return tuple(None if value == UNSET else str(value) for value in asked if value in {*common, UNSET})
+    if wanted.size == "quick":
+        return (None,)
+    defaults = {device.precision for device in used}
+    return (None, *sorted(common - defaults if len(defaults) == 1 else common))
 
 
-def _config(point: _Point, shapes: Mapping[str, tuple[int, ...]]) -> Config:
+def _config(point: Point, shapes: Mapping[str, tuple[int, ...]]) -> Config:
     properties: dict[str, Scalar] = {}
     if point.hint != "none":
         properties["PERFORMANCE_HINT"] = point.hint

@@ -8,22 +8,22 @@ from hypothesis import strategies as st
 
 from ovtune import space as spaces
 from ovtune.config import Config, Scalar, parameters, split_batch
+from ovtune.conflict import compatible
+from ovtune.device_string import worth_trying
 from ovtune.environment import Device, Topology
 from ovtune.errors import UsageError
 from ovtune.model import Model
-from ovtune.setting import SIZES, Size, compatible, with_settings
+from ovtune.rule import RULES
+from ovtune.setting import SIZES, Size, with_settings
 from ovtune.space import (
     AUTO_BATCH_TIMEOUTS_MS,
-    HINTS,
-    RULES,
     Advice,
     Host,
     Space,
     build,
-    device_strings,
     request_counts,
 )
-from ovtune.wanted import Wanted
+from ovtune.wanted import HINTS, Wanted
 from ovtune.workload import ClosedLoop, ConstantRate, Workload
 from tests import fake
 
@@ -35,7 +35,7 @@ GPU = Device(name="GPU", full_name="Test GPU", capabilities=("FP32", "FP16", "IN
 
 
 def _host(*devices: Device, strings: tuple[str, ...] = (), nireq: int = 1) -> Host:
-    named = strings or device_strings(devices)
+    named = strings or worth_trying(devices)
     advice = tuple(
         Advice(device=device, hint=hint, nireq=nireq, effective={}, effective_key=f"{device} {hint}")
         for device in named
@@ -165,37 +165,10 @@ def test_openvinos_own_answers_are_in_the_space() -> None:
         assert Config(device=answer.device, properties=properties, nireq=10).key in keys
 
 
-def test_device_strings_of_one_device() -> None:
-    """One device is searched by its name alone: AUTO over it would be the same again."""
-    assert device_strings((CPU,)) == ("CPU",)
-
-
-def test_device_strings_of_two_devices() -> None:
-    """Of two devices there are the plain names, AUTO, AUTO in both orders, and AUTO without either."""
-    assert device_strings((CPU, GPU)) == (
-        "CPU",
-        "GPU",
-        "AUTO",
-        "AUTO:CPU,GPU",
-        "AUTO:GPU,CPU",
-        "AUTO:-CPU",
-        "AUTO:-GPU",
-    )
-
-
-def test_device_strings_of_three_devices() -> None:
-    """Of three devices all orders of two and of three appear, each once."""
-    found = device_strings((CPU, GPU, replace(GPU, name="NPU")))
-    orders = [text for text in found if text.startswith("AUTO:") and "-" not in text]
-    assert len(found) == len(set(found)) == 3 + 1 + 6 + 6 + 3
-    assert sum(text.count(",") == 2 for text in orders) == 6
-    assert {text.split(":")[1].split(",")[0] for text in orders} == {"CPU", "GPU", "NPU"}
-
-
 def test_every_device_string_is_searched() -> None:
     """Orders, exclusions and plain names all have configs; only one device at a time is batched."""
     devices = {c.device for c in build(TWO, MODEL, ClosedLoop(), {}).configs}
-    assert set(device_strings((CPU, GPU))) <= devices
+    assert set(worth_trying((CPU, GPU))) <= devices
     assert {d for d in devices if d.startswith("BATCH")} == {
         f"BATCH:{d}({n})" for d in ("CPU", "GPU") for n in (2, 4, 8, 16)
     }
@@ -247,12 +220,12 @@ def test_request_counts_have_no_gaps(advised: set[int], counts: tuple[int, ...])
     [
         ("CPU", {None, "f32"}),
         ("GPU", {None, "f32"}),
-        ("AUTO:GPU,CPU", {None, "f32", "bf16", "f16"}),
+        ("AUTO:GPU,CPU", {None, "f32"}),
         ("BATCH:GPU(4)", {None, "f32"}),
     ],
 )
 def test_inference_precisions(device: str, precisions: set[str | None]) -> None:
-    """A device is not asked for the precision that it takes by itself; devices that differ are asked for each."""
+    """A device is not asked for the precision that it takes by itself, and a list only for what all of it take."""
     configs = build(TWO, MODEL, ClosedLoop(), {}).configs
     assert {c.properties.get("INFERENCE_PRECISION_HINT") for c in configs if c.device == device} == precisions
 

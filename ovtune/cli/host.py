@@ -93,11 +93,12 @@ def devices(
     """Show the devices of this host, and what OpenVINO itself advises on them."""
     from dataclasses import asdict
 
-    from ovtune import preparation, space, terminal
+    from ovtune import preparation, terminal
+    from ovtune.device_string import worth_trying
 
     plugins = option.plugins(plugin) or {}
     seen = preparation.sight(model, plugins)
-    found = preparation.advice(model, plugins, space.device_strings(seen.devices)) if model is not None else ((), {})
+    found = preparation.advice(model, plugins, worth_trying(seen.devices)) if model is not None else ((), {})
     if as_json:
         print(json.dumps({**asdict(seen), "advice": [asdict(a) for a in found[0]], "refused": found[1]}))
     else:
