@@ -137,17 +137,26 @@ class Space:
     def draw(self, count: int, *, seed: int) -> list[Config]:
         """Configs drawn at random, with further settings where their device has any; the same one may come twice."""
         generator = np.random.default_rng(seed)
-        found = []
-        for place in generator.integers(len(self.configs), size=count):
-            base = self.configs[int(place)]
-            choices = self.offered(base)
-            while True:
-                picks = {n: (UNSET, *values)[generator.integers(len(values) + 1)] for n, values in choices.items()}
-                config = with_settings(base, {n: value for n, value in picks.items() if value != UNSET})
-                if compatible(parameters(config)):
-                    break
-            found.append(config)
-        return found
+        return [
+            self._furnished(self.configs[int(i)], generator) for i in generator.integers(len(self.configs), size=count)
+        ]
+
+    def _furnished(self, base: Config, generator: np.random.Generator) -> Config:
+        """``base`` with a random value for each further setting, in random order; what clashes is left out."""
+        choices = self.offered(base)
+        names, flat = list(choices), parameters(base)
+        chosen: dict[str, Scalar] = {}
+        picks = generator.random(len(names))
+        for place in generator.permutation(len(names)):
+            name = names[place]
+            values = (UNSET, *choices[name])
+            value = values[int(picks[place] * len(values))]
+            if value == UNSET:
+                continue
+            if related(name) and not compatible({**flat, **chosen, name: value}):
+                continue
+            chosen[name] = value
+        return with_settings(base, chosen)
 
     def offered(self, config: Config) -> Mapping[str, tuple[Scalar, ...]]:
         """The further settings that ``config`` may have beside its own, each with its values."""
