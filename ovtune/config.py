@@ -1,5 +1,6 @@
 """The configuration that is searched, measured and deployed."""
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -115,6 +116,7 @@ class Config(_Keyed):
         return ", ".join(parts)
 
 
+@functools.lru_cache(maxsize=1024)
 def split_batch(device: str) -> tuple[str, int]:
     """The device under automatic batching and its size: ``BATCH:CPU(4)`` gives ``("CPU", 4)``, others 1."""
     match = _BATCH.fullmatch(device)

@@ -1,6 +1,7 @@
 """Which settings never go together in one config, each with the reason."""
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ovtune.config import Scalar
@@ -123,6 +124,23 @@ def compatible(flat: Flat) -> bool:
 def related(name: str) -> bool:
     """Whether any conflict reads a parameter, a device's own ones included."""
     return name.rpartition(".")[2] in _READ
+
+
+def linked(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """The parameters in groups, such that no conflict reads parameters of two groups, for each device by itself."""
+    groups: list[tuple[str, ...]] = []
+    for name in names:
+        device, _, key = name.rpartition(".")
+        with_it = read_with([key])
+        mine = [g for g in groups if g[0].rpartition(".")[0] == device and with_it & {n.rpartition(".")[2] for n in g}]
+        groups = [g for g in groups if g not in mine] + [(*itertools.chain.from_iterable(mine), name)]
+    return groups
+
+
+def read_with(keys: Iterable[str]) -> frozenset[str]:
+    """What the conflicts read that read any of some parameters, without their devices."""
+    wanted = frozenset(keys)
+    return frozenset().union(*(conflict.reads for conflict in CONFLICTS if conflict.reads & wanted))
 
 
 _READ: frozenset[str] = frozenset().union(*(conflict.reads for conflict in CONFLICTS))

@@ -1,7 +1,6 @@
 """Which configs a search may try: those that make sense for these devices, this model and this load."""
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ import numpy as np
 from ovtune import held
 from ovtune.cap import capped
 from ovtune.config import APIS, Config, Scalar, parameters, split_batch
-from ovtune.conflict import broken_by, compatible, related
+from ovtune.conflict import broken_by, compatible, linked, read_with, related
 from ovtune.device_string import used_by
 from ovtune.environment import Device, Topology
 from ovtune.errors import UsageError
@@ -24,7 +23,8 @@ from ovtune.workload import ClosedLoop, Workload
 
 AUTO_BATCH_SIZES = (1, 2, 4, 8, 16)
 AUTO_BATCH_TIMEOUTS_MS = (1, 3, 10, 30, 100, 1000)
-_DRAWN = 1000
+_DRAWN = 500
+_MOST_BARE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +123,24 @@ class Space:
     def candidates(self, near: Iterable[Config], *, seed: int) -> tuple[Config, ...]:
         """Configs to choose the next one from: all of a small space; of a large one a sample.
 
-        The sample holds every config without further settings, what differs in one parameter from those that are
-        ``near``, and as many drawn at random.
+        The sample holds what differs in one parameter from those that are ``near``, some drawn at random, and some
+        without further settings: all of these where they are not too many to look at in a moment.
         """
         if not self.settings:
             return self.configs
-        found = {config.key: config for config in self.configs}
+        bare: Sequence[Config] = self.configs
+        if len(bare) > _MOST_BARE:
+            places = np.random.default_rng(seed).choice(len(bare), _MOST_BARE, replace=False)
+            bare = [bare[int(place)] for place in sorted(places)]
+        found = {config.key: config for config in bare}
+        near = tuple(near)
+        around: dict[str, list[tuple[Config, dict[str, Scalar]]]] = {split_batch(c.device)[0]: [] for c in near}
+        for base in self.configs:
+            device, _ = split_batch(base.device)
+            if device in around:
+                around[device].append((base, parameters(base)))
         for config in near:
-            found |= {other.key: other for other in self._beside(config)}
+            found |= {other.key: other for other in self._beside(config, around[split_batch(config.device)[0]])}
         found |= {config.key: config for config in self.draw(_DRAWN, seed=seed)}
         return tuple(found.values())
 
@@ -163,15 +173,14 @@ class Space:
         choices = self.settings.get(split_batch(config.device)[0], {})
         return {name: values for name, values in choices.items() if name not in parameters(config)}
 
-    def _beside(self, config: Config) -> Iterator[Config]:
-        """What differs from ``config`` in one further setting, or in one parameter else."""
+    def _beside(self, config: Config, bases: Sequence[tuple[Config, Mapping[str, Scalar]]]) -> Iterator[Config]:
+        """What differs from ``config`` in one further setting, or in one parameter else, of its device's ``bases``."""
         choices = self.settings.get(split_batch(config.device)[0], {})
         flat = parameters(config)
         own = {name: value for name, value in flat.items() if name in choices}
-        bases = [base for base in self.configs if split_batch(base.device)[0] == split_batch(config.device)[0]]
         bare = {name: value for name, value in flat.items() if name not in own}
-        for base in bases:
-            differing = bare.items() ^ parameters(base).items()
+        for base, given in bases:
+            differing = bare.items() ^ given.items()
             if len({name for name, _ in differing}) == 1:
                 yield from self._if_compatible(base, own)
             elif not differing:
@@ -230,44 +239,36 @@ def build(
 
 
 def _count(space: Space) -> int:
-    """How many configs a space holds, the combinations with further settings included."""
-    known: dict[tuple[object, ...], int] = {}
+    """How many configs a space holds, the combinations with further settings included.
+
+    The settings fall into groups that cannot clash with each other; what a group allows follows from few parameters.
+    """
+    groups: dict[tuple[str, ...], list[tuple[tuple[str, ...], frozenset[str]]]] = {}
+    known: dict[object, int] = {}
     total = 0
     for config in space.configs:
-        flat = parameters(config)
-        choices = space.offered(config)
-        alike = (tuple((name, value) for name, value in flat.items() if related(name)), *choices)
-        if alike not in known:
-            known[alike] = _combinations(flat, choices)
-        total += known[alike]
+        flat, choices = parameters(config), space.offered(config)
+        names = tuple(choices)
+        if names not in groups:
+            groups[names] = [(group, read_with(name.rpartition(".")[2] for name in group)) for group in linked(names)]
+        ways = 1
+        for group, reads in groups[names]:
+            own = {name: choices[name] for name in group}
+            seen = tuple((name, value) for name, value in flat.items() if name.rpartition(".")[2] in reads)
+            key = (tuple(own.items()), seen)
+            if key not in known:
+                known[key] = _combinations(flat, own)
+            ways *= known[key]
+        total += ways
     return total
 
 
 def _combinations(flat: Mapping[str, Scalar], choices: Mapping[str, tuple[Scalar, ...]]) -> int:
-    """How many ways there are to choose further settings, none included; only those that a conflict reads can clash.
-
-    Settings of different devices of a list clash through those of the list alone, so that each device is counted by
-    itself for each choice of the list's.
-    """
-    free = math.prod(len(values) + 1 for name, values in choices.items() if not related(name))
-    clashing = [name for name in choices if related(name)]
-    groups: dict[str, list[str]] = {}
-    for name in clashing:
-        groups.setdefault(name.rpartition(".")[0], []).append(name)
-    total = 0
-    for chosen in _chosen(groups.pop("", []), choices):
-        if compatible({**flat, **chosen}):
-            ways = (
-                sum(compatible({**flat, **chosen, **own}) for own in _chosen(names, choices))
-                for names in groups.values()
-            )
-            total += math.prod(ways)
-    return free * total
-
-
-def _chosen(names: Sequence[str], choices: Mapping[str, tuple[Scalar, ...]]) -> Iterator[dict[str, Scalar]]:
-    for pick in itertools.product(*((UNSET, *choices[name]) for name in names)):
-        yield {name: value for name, value in zip(names, pick, strict=True) if value != UNSET}
+    """How many ways there are to choose further settings, none included; a value that clashes alone always does."""
+    left = {name: [v for v in values if compatible({**flat, name: v})] for name, values in choices.items()}
+    picks = itertools.product(*((UNSET, *values) for values in left.values()))
+    chosen = ({n: v for n, v in zip(left, pick, strict=True) if v != UNSET} for pick in picks)
+    return sum(compatible({**flat, **some}) for some in chosen)
 
 
 def _in_order(values: Iterable[Scalar]) -> tuple[Scalar, ...]:
