@@ -1,7 +1,6 @@
 """Which configs a search may try: those that make sense for these devices, this model and this load."""
 
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -212,24 +211,25 @@ def build(
         advised.setdefault(advice.device, set()).add(advice.nireq)
     threads = {(advice.device, advice.hint): advice.threads for advice in host.advice}
     configs: dict[str, Config] = {}
-    reasons: Counter[str] = Counter()
+    furthest = (-1, "no device string has an answer of the runtime's own")
     for device, counts in advised.items():
         for point in _points(device, counts, host, (model, workload, wanted)):
-            broken = next((rule for rule in RULES if rule.forbids(point, model, workload)), None)
+            broken = next((i for i, rule in enumerate(RULES) if rule.forbids(point, model, workload)), None)
             if broken is not None:
-                reasons[broken.reason] += 1
+                furthest = max(furthest, (broken, RULES[broken].reason))
                 continue
             most = threads.get((device, point.hint))
             for config in held.applied(_config(point, shapes), wanted, host.devices):
                 conflict = next(broken_by(parameters(config)), None)
                 if conflict is not None:
-                    reasons[conflict.reason] += 1
+                    furthest = max(furthest, (len(RULES), conflict.reason))
                     continue
                 kept = capped(config, most, host.devices)
                 configs[kept.key] = kept
     if not configs:
-        why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
-        raise UsageError(f"no config that makes sense is in the space {wanted.words}{why}: allow more values")
+        raise UsageError(
+            f"no config that makes sense is in the space {wanted.words} ({furthest[1]}): allow more values"
+        )
     free: dict[str, dict[str, tuple[Scalar, ...]]] = {}
     for device in dict.fromkeys(split_batch(device)[0] for device in advised):
         every = offered(device, host.devices, host.topology, model, wanted.size)
