@@ -7,7 +7,7 @@ from ovtune.conflict import compatible
 from ovtune.device_string import worth_trying
 from ovtune.environment import Topology, describe_host
 from ovtune.preparation import baselines
-from ovtune.setting import offered
+from ovtune.setting import LEFT_OUT, SETTINGS, offered
 from ovtune.space import Advice, Host, build
 from ovtune.wanted import HINTS, Wanted
 from ovtune.workload import ClosedLoop
