@@ -127,8 +127,9 @@ def test_crash() -> None:
 def test_streams() -> None:
     """The GPU's plugin takes a number of streams as text alone; it is given so, by itself and in a list."""
     assert block(Config(device="GPU.0", nireq=2, properties={"NUM_STREAMS": 2})).effective["NUM_STREAMS"] == 2
-    listed = Config(device="AUTO:GPU.0,CPU", nireq=2, properties={"DEVICE_PROPERTIES": {"GPU.0": {"NUM_STREAMS": 2}}})
-    assert block(listed).effective["EXECUTION_DEVICES"] == ["GPU.0"]
+    nested = {"DEVICE_PROPERTIES": {"GPU.0": {"NUM_STREAMS": 2}}}
+    listed = block(Config(device="HETERO:GPU.0,CPU", nireq=2, properties=nested)).effective
+    assert (listed["EXECUTION_DEVICES"], listed["OPTIMAL_NUMBER_OF_INFER_REQUESTS"]) == (["GPU.0"], 2)
 
 
 def test_batching_by_itself_can_be_turned_off() -> None:
