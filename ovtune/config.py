@@ -1,5 +1,6 @@
 """The configuration that is searched, measured and deployed."""
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -21,8 +22,15 @@ _WORDS = {
 }
 
 
+class _Keyed:
+    """Room for a key that is made once: a large space asks thousands of configs for theirs, again and again."""
+
+    __slots__ = ("_key",)
+    _key: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(_Keyed):
     """One complete way to run a model: exactly what a deployment applies.
 
     Two configs are equal when their :attr:`key` is.
@@ -62,7 +70,12 @@ class Config:
     @property
     def key(self) -> str:
         """The canonical form: equal configs, and only they, have the same one."""
-        return json.dumps({name: getattr(self, name) for name in self.__slots__}, sort_keys=True, separators=(",", ":"))
+        try:
+            return self._key
+        except AttributeError:
+            values = {name: getattr(self, name) for name in self.__slots__}
+            object.__setattr__(self, "_key", json.dumps(values, sort_keys=True, separators=(",", ":")))
+            return self._key
 
     def __eq__(self, other: object) -> bool:
         return self.key == other.key if isinstance(other, Config) else NotImplemented
@@ -103,6 +116,7 @@ class Config:
         return ", ".join(parts)
 
 
+@functools.lru_cache(maxsize=1024)
 def split_batch(device: str) -> tuple[str, int]:
     """The device under automatic batching and its size: ``BATCH:CPU(4)`` gives ``("CPU", 4)``, others 1."""
     match = _BATCH.fullmatch(device)

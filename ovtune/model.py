@@ -57,6 +57,8 @@ class Model:
         unbatched_on: The devices on which it was seen not to engage all the same.
         stateful: Whether it keeps a state from one inference to the next.
         output_bytes: What the outputs of one item take; 0 where their sizes follow from the values.
+        compressed: Whether it has weights of whole numbers that are turned into others as it runs.
+        caches: Whether it keeps keys and values of attention from one inference to the next.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Model:
     unbatched_on: tuple[str, ...] = ()
     stateful: bool = False
     output_bytes: int = 0
+    compressed: bool = False
+    caches: bool = False
 
     @property
     def item_bytes(self) -> int:

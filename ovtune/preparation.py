@@ -11,15 +11,17 @@ from ovtune import beside, codec, content, space, survey
 from ovtune.cap import capped, thread_cap
 from ovtune.config import Config, split_batch
 from ovtune.content import Feed, files_of
-from ovtune.environment import describe_host, topology
+from ovtune.device_string import worth_trying
+from ovtune.environment import Device, describe_host, topology
 from ovtune.errors import DeviceError, MeasurementError, ModelError, StorageError, StudyError
 from ovtune.model import DEMO_PREFIX, Model, Shapes, digest
 from ovtune.quantization import Quantization
-from ovtune.space import Advice, Host
+from ovtune.setting import SIZES, Size
+from ovtune.space import Advice, Host, Space
 from ovtune.study import Baseline, Setup
 from ovtune.trial_process import ask
 from ovtune.wanted import Wanted
-from ovtune.workload import Load, describe, searched_under
+from ovtune.workload import ClosedLoop, Load, describe, searched_under
 
 INT8 = "int8"
 _QUANTIZING_S = 1800.0
@@ -110,7 +112,7 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
     feed = _feed(wish, model)
     model = replace(model, precisions=(*model.precisions, *variants))
     check_devices(wish.device_strings, seen)
-    strings = wish.device_strings or space.device_strings(seen.devices)
+    strings = wish.device_strings or strings_of((wish.space or Wanted()).size, seen.devices)
     model = _batched(model, strings, feed, plugins, shapes)
     silent = {
         text: _SILENT for text in strings if split_batch(text)[1] > 1 and not model.batches_on(split_batch(text)[0])
@@ -136,6 +138,27 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
         refused=refused,
         beside=wish.beside,
     )
+
+
+def strings_of(size: Size, devices: Sequence[Device]) -> tuple[str, ...]:
+    """The device strings of a space: of a quick one each device and AUTO, of a full one HETERO, too."""
+    return worth_trying(devices, lists=size != "quick", hetero=size == "full")
+
+
+def spaces(seen: survey.Sight, answers: Sequence[Advice], shapes: Shapes | None = None) -> dict[Size, Space]:
+    """The space of each size for the model that was seen, in a closed loop, from answers on all device strings."""
+    found: dict[Size, Space] = {}
+    for size in SIZES:
+        strings = strings_of(size, seen.devices)
+        host = Host(
+            devices=seen.devices,
+            topology=topology(),
+            device_strings=strings,
+            advice=tuple(answer for answer in answers if answer.device in strings),
+            refused={},
+        )
+        found[size] = space.build(host, _model(seen), ClosedLoop(), shapes or {}, Wanted(size=size))
+    return found
 
 
 def check_same(setup: Setup, wish: Wish, name: str) -> None:

@@ -7,6 +7,7 @@ tells something.
 import contextlib
 import hashlib
 import json
+import math
 import re
 import tempfile
 import textwrap
@@ -19,7 +20,7 @@ import numpy as np
 
 from ovtune import demo
 from ovtune.backend import ov
-from ovtune.config import Config, Scalar
+from ovtune.config import Config, Property, Scalar
 from ovtune.environment import Device
 from ovtune.errors import DeviceError, ModelError, OvtuneError, StorageError
 from ovtune.model import DEMO_PREFIX, Input, Model, digest, name_of, size_of
@@ -35,6 +36,7 @@ _PLACES = re.compile(
     r"(Error: )?Exception from \S+:\d+:|Check '[^\n]*' failed at \S+:\d+:|FrontEnd API failed with [^\n]*"
 )
 _REASON_LENGTH = 300
+_SMALL = frozenset({"i4", "u4", "i8", "u8"})
 _EXACT: Mapping[str, Scalar] = {
     "INFERENCE_PRECISION_HINT": "f32",
     "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
@@ -88,7 +90,7 @@ class Runtime:
         Raises:
             DeviceError: the runtime refuses.
         """
-        settings = dict(config.properties)
+        settings = {name: _spelled(name, value) for name, value in config.properties.items()}
         what, todo = f"{config.device} refuses {settings}", "choose other settings or another device"
         if not settings:
             what, todo = f"{config.device} does not take the model", "choose another device"
@@ -299,6 +301,9 @@ def inspect(runtime: Runtime, path: str, shapes: Mapping[str, Sequence[int]]) ->
             for port in network.outputs
             if port.partial_shape.is_static
         ),
+        compressed=_compressed(network),
+        caches=bool(network.get_variables())
+        and any(node.get_type_name() == "ScaledDotProductAttention" for node in network.get_ops()),
     )
 
 
@@ -389,6 +394,24 @@ def _precisions(network: ov.Model) -> tuple[Literal["FP32", "FP16"], ...]:
             kind = node.get_output_element_type(0).to_string()
             types[kind] = types.get(kind, 0) + int(np.prod(list(node.get_output_shape(0)), dtype=np.int64))
     return ("FP16",) if types.get("f16", 0) > types.get("f32", 0) else ("FP32", "FP16")
+
+
+def _compressed(network: ov.Model) -> bool:
+    """Whether there is a constant of small whole numbers that is converted where it is used."""
+    return any(
+        node.get_type_name() == "Convert"
+        and node.input_value(0).get_node().get_type_name() == "Constant"
+        and node.get_input_element_type(0).to_string() in _SMALL
+        and math.prod(node.get_input_shape(0)) > 1
+        for node in network.get_ops()
+    )
+
+
+def _spelled(name: str, value: Property) -> object:
+    """A property as every plugin takes it: the GPU's takes a number of streams as text alone."""
+    if isinstance(value, Mapping):
+        return {device: {key: _spelled(key, one) for key, one in inner.items()} for device, inner in value.items()}
+    return str(value) if name == "NUM_STREAMS" else value
 
 
 def _name(port: ov.Output) -> str:

@@ -7,8 +7,9 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from ovtune.config import Config, Scalar, parameters
-from ovtune.space import UNSET, Space
+from ovtune.space import Space
 from ovtune.store import CONFIG_ATTRIBUTE
+from ovtune.wanted import UNSET
 
 
 class ProposalSampler(optuna.samplers.BaseSampler):

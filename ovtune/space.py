@@ -1,32 +1,29 @@
 """Which configs a search may try: those that make sense for these devices, this model and this load."""
 
-import difflib
 import itertools
-import math
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from ovtune import held
 from ovtune.cap import capped
-from ovtune.config import APIS, Api, Config, Scalar, parameters, split_batch
+from ovtune.config import APIS, Config, Scalar, parameters, split_batch
+from ovtune.conflict import broken_by, compatible, linked, read_with, related
+from ovtune.device_string import used_by
 from ovtune.environment import Device, Topology
 from ovtune.errors import UsageError
 from ovtune.model import Model
-from ovtune.setting import CONFLICTS, SETTINGS, compatible, ladder, offered, with_settings
-from ovtune.wanted import OWN, Wanted
+from ovtune.rule import RULES, Point
+from ovtune.setting import ladder, offered, precisions, with_settings
+from ovtune.wanted import HINTS, UNSET, Wanted
 from ovtune.workload import ClosedLoop, Workload
 
-HINTS = ("none", "LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT")
-UNSET = "unset"
-"""The value of a parameter that a config leaves to the runtime."""
 AUTO_BATCH_SIZES = (1, 2, 4, 8, 16)
 AUTO_BATCH_TIMEOUTS_MS = (1, 3, 10, 30, 100, 1000)
-_MOST_IN_FLIGHT = 16
-_DRAWN = 1000
-_PRECISIONS = {"FP32": "f32", "BF16": "bf16", "FP16": "f16"}
+_DRAWN = 500
+_MOST_BARE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,55 +97,89 @@ class Space:
     @property
     def dimensions(self) -> dict[str, tuple[Scalar, ...]]:
         """The parameters that the configs differ in, each with its values in ascending order."""
+        return {name: _in_order(values) for name, values in self.values.items() if len(values) > 1}
+
+    @property
+    def by_device(self) -> dict[str, dict[str, tuple[Scalar, ...]]]:
+        """For each parameter its values on each device string, BATCH left out; those that it is never set on left out.
+
+        In ascending order, :data:`UNSET` last.
+        """
+        found: dict[str, dict[str, set[Scalar]]] = {}
+        bases: dict[str, list[dict[str, Scalar]]] = {}
+        for config in self.configs:
+            flat = parameters(config)
+            bases.setdefault(str(flat.pop("device")), []).append(flat)
+        for device, flats in bases.items():
+            for name in dict.fromkeys(name for flat in flats for name in flat):
+                found.setdefault(name, {})[device] = {flat.get(name, UNSET) for flat in flats}
+            for name, values in self.settings.get(device, {}).items():
+                found.setdefault(name, {}).setdefault(device, {UNSET}).update(values)
         return {
-            name: tuple(sorted(values, key=lambda v: (isinstance(v, str), v)))
-            for name, values in self.values.items()
-            if len(values) > 1
+            name: {device: _in_order(values) for device, values in devices.items()} for name, devices in found.items()
         }
 
     def candidates(self, near: Iterable[Config], *, seed: int) -> tuple[Config, ...]:
         """Configs to choose the next one from: all of a small space; of a large one a sample.
 
-        The sample holds every config without further settings, what differs in one parameter from those that are
-        ``near``, and as many drawn at random.
+        The sample holds what differs in one parameter from those that are ``near``, some drawn at random, and some
+        without further settings: all of these where they are not too many to look at in a moment.
         """
         if not self.settings:
             return self.configs
-        found = {config.key: config for config in self.configs}
+        bare: Sequence[Config] = self.configs
+        if len(bare) > _MOST_BARE:
+            places = np.random.default_rng(seed).choice(len(bare), _MOST_BARE, replace=False)
+            bare = [bare[int(place)] for place in sorted(places)]
+        found = {config.key: config for config in bare}
+        near = tuple(near)
+        around: dict[str, list[tuple[Config, dict[str, Scalar]]]] = {split_batch(c.device)[0]: [] for c in near}
+        for base in self.configs:
+            device, _ = split_batch(base.device)
+            if device in around:
+                around[device].append((base, parameters(base)))
         for config in near:
-            found |= {other.key: other for other in self._beside(config)}
+            found |= {other.key: other for other in self._beside(config, around[split_batch(config.device)[0]])}
         found |= {config.key: config for config in self.draw(_DRAWN, seed=seed)}
         return tuple(found.values())
 
     def draw(self, count: int, *, seed: int) -> list[Config]:
         """Configs drawn at random, with further settings where their device has any; the same one may come twice."""
         generator = np.random.default_rng(seed)
-        found = []
-        for place in generator.integers(len(self.configs), size=count):
-            base = self.configs[int(place)]
-            choices = self.offered(base)
-            while True:
-                picks = {n: (UNSET, *values)[generator.integers(len(values) + 1)] for n, values in choices.items()}
-                config = with_settings(base, {n: value for n, value in picks.items() if value != UNSET})
-                if compatible(parameters(config)):
-                    break
-            found.append(config)
-        return found
+        return [
+            self._furnished(self.configs[int(i)], generator) for i in generator.integers(len(self.configs), size=count)
+        ]
+
+    def _furnished(self, base: Config, generator: np.random.Generator) -> Config:
+        """``base`` with a random value for each further setting, in random order; what clashes is left out."""
+        choices = self.offered(base)
+        names, flat = list(choices), parameters(base)
+        chosen: dict[str, Scalar] = {}
+        picks = generator.random(len(names))
+        for place in generator.permutation(len(names)):
+            name = names[place]
+            values = (UNSET, *choices[name])
+            value = values[int(picks[place] * len(values))]
+            if value == UNSET:
+                continue
+            if related(name) and not compatible({**flat, **chosen, name: value}):
+                continue
+            chosen[name] = value
+        return with_settings(base, chosen)
 
     def offered(self, config: Config) -> Mapping[str, tuple[Scalar, ...]]:
         """The further settings that ``config`` may have beside its own, each with its values."""
         choices = self.settings.get(split_batch(config.device)[0], {})
         return {name: values for name, values in choices.items() if name not in parameters(config)}
 
-    def _beside(self, config: Config) -> Iterator[Config]:
-        """What differs from ``config`` in one further setting, or in one parameter else."""
+    def _beside(self, config: Config, bases: Sequence[tuple[Config, Mapping[str, Scalar]]]) -> Iterator[Config]:
+        """What differs from ``config`` in one further setting, or in one parameter else, of its device's ``bases``."""
         choices = self.settings.get(split_batch(config.device)[0], {})
         flat = parameters(config)
         own = {name: value for name, value in flat.items() if name in choices}
-        bases = [base for base in self.configs if split_batch(base.device)[0] == split_batch(config.device)[0]]
         bare = {name: value for name, value in flat.items() if name not in own}
-        for base in bases:
-            differing = bare.items() ^ parameters(base).items()
+        for base, given in bases:
+            differing = bare.items() ^ given.items()
             if len({name for name, _ in differing}) == 1:
                 yield from self._if_compatible(base, own)
             elif not differing:
@@ -164,178 +195,85 @@ class Space:
             yield config
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Point:
-    """A combination of parameters that is not yet known to make sense; ``advised`` is the most requests advised."""
-
-    device: str
-    hint: str
-    nireq: int
-    batch_size: int
-    auto_batch_size: int
-    timeout_ms: int | None
-    precision: str
-    inference_precision: str | None
-    advised: int
-    memory_bytes: int
-    api: Api
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """Why some combinations are never tried: ``forbids`` tells which, ``reason`` why."""
-
-    name: str
-    reason: str
-    forbids: Callable[[_Point, Model, Workload], bool]
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        name="cumulative-needs-several",
-        reason="CUMULATIVE_THROUGHPUT uses several devices at once: on one device it is THROUGHPUT",
-        forbids=lambda p, m, w: p.hint == "CUMULATIVE_THROUGHPUT" and not p.device.startswith(("AUTO", "MULTI")),
-    ),
-    Rule(
-        name="auto-batch-one-device",
-        reason="BATCH wraps one device, not a list",
-        forbids=lambda p, m, w: p.auto_batch_size > 1 and (":" in p.device or p.device in {"AUTO", "MULTI"}),
-    ),
-    Rule(
-        name="auto-batch-or-batch",
-        reason="automatic batching needs a batch of 1 in the model",
-        forbids=lambda p, m, w: p.auto_batch_size > 1 and p.batch_size > 1,
-    ),
-    Rule(
-        name="auto-batch-model",
-        reason="automatic batching does not engage on a model without a batch of 1 in dimension 0, and on some others",
-        forbids=lambda p, m, w: p.auto_batch_size > 1 and not m.batches_on(p.device),
-    ),
-    Rule(
-        name="auto-batch-multiples",
-        reason="with requests that are no multiple of the batch, one batch always waits for the timeout",
-        forbids=lambda p, m, w: p.nireq % p.auto_batch_size != 0,
-    ),
-    Rule(
-        name="items-in-flight",
-        reason="more than 16 items in flight for each request that the device advises only wait for each other",
-        forbids=lambda p, m, w: p.nireq * p.batch_size > _MOST_IN_FLIGHT * max(p.advised, 2),
-    ),
-    Rule(
-        name="memory",
-        reason="the inputs and outputs of all requests take more than an eighth of the memory of the host or a device",
-        forbids=lambda p, m, w: p.nireq * p.batch_size * m.item_bytes * 8 > p.memory_bytes,
-    ),
-    Rule(
-        name="stateful-one-device",
-        reason="a stateful model cannot be shared out over several devices: its state lives on one of them",
-        forbids=lambda p, m, w: m.stateful and p.hint == "CUMULATIVE_THROUGHPUT",
-    ),
-    Rule(
-        name="sync-no-throughput-hint",
-        reason="hints for throughput plan for several requests at once, which a synchronous caller has not",
-        forbids=lambda p, m, w: p.api == "sync" and p.hint.endswith("THROUGHPUT"),
-    ),
-    Rule(
-        name="timeout-with-auto-batch",
-        reason="AUTO_BATCH_TIMEOUT belongs to BATCH, and acts only where the load can leave a batch partial",
-        forbids=lambda p, m, w: (p.timeout_ms is not None) != (p.auto_batch_size > 1 and not isinstance(w, ClosedLoop)),
-    ),
-)
-
-
 def build(
     host: Host, model: Model, workload: Workload, shapes: Mapping[str, tuple[int, ...]], wanted: Wanted | None = None
 ) -> Space:
     """Every distinct config that makes sense on ``host`` for ``model`` under ``workload``, as far as it is wanted.
 
     Raises:
-        UsageError: a parameter that is held to certain values does not exist, or no config has these.
+        UsageError: a parameter that is held to certain values does not exist, cannot have one of them here, or no
+            config that makes sense has these.
     """
     wanted = wanted or Wanted()
-    _check_known(wanted, host.devices)
+    held.check(wanted, host.devices, [split_batch(advice.device)[0] for advice in host.advice], model)
     advised: dict[str, set[int]] = {}
     for advice in host.advice:
         advised.setdefault(advice.device, set()).add(advice.nireq)
     threads = {(advice.device, advice.hint): advice.threads for advice in host.advice}
     configs: dict[str, Config] = {}
-    forbidden: Counter[str] = Counter()
+    furthest = (-1, "no device string has an answer of the runtime's own")
     for device, counts in advised.items():
         for point in _points(device, counts, host, (model, workload, wanted)):
-            reasons = [rule.reason for rule in RULES if rule.forbids(point, model, workload)]
-            forbidden.update(reasons)
-            if not reasons:
-                most = threads.get((device, point.hint))
-                found = (capped(c, most, host.devices) for c in _held(_config(point, shapes), wanted))
-                configs |= {config.key: config for config in found}
+            broken = next((i for i, rule in enumerate(RULES) if rule.forbids(point, model, workload)), None)
+            if broken is not None:
+                furthest = max(furthest, (broken, RULES[broken].reason))
+                continue
+            most = threads.get((device, point.hint))
+            for config in held.applied(_config(point, shapes), wanted, host.devices):
+                conflict = next(broken_by(parameters(config)), None)
+                if conflict is not None:
+                    furthest = max(furthest, (len(RULES), conflict.reason))
+                    continue
+                kept = capped(config, most, host.devices)
+                configs[kept.key] = kept
     if not configs:
         raise UsageError(
-            f"no config that makes sense is in the space {wanted.words} ({_why_none(forbidden, model, wanted)}): "
-            "allow more values"
+            f"no config that makes sense is in the space {wanted.words} ({furthest[1]}): allow more values"
         )
-    free = {device: _free(device, host, wanted) for device in {split_batch(device)[0] for device in advised}}
+    free: dict[str, dict[str, tuple[Scalar, ...]]] = {}
+    for device in dict.fromkeys(split_batch(device)[0] for device in advised):
+        every = offered(device, host.devices, host.topology, model, wanted.size)
+        free[device] = {name: values for name, values in every.items() if not held.covers(wanted, name)}
     space = Space(configs=tuple(configs.values()), settings={device: names for device, names in free.items() if names})
     return replace(space, size=_count(space))
 
 
-def _why_none(forbidden: Counter[str], model: Model, wanted: Wanted) -> str:
-    """Why no config is left: values that the model has not, or the rule that forbids most."""
-    for name, known, why in (("batch_size", model.batch_sizes, model.one_batch), ("precision", model.precisions, "")):
-        if not set(wanted.only.get(name, known)) & set(known):
-            return f"{name} can be {', '.join(str(value) for value in known)}" + (f": {why}" if why else "")
-    return forbidden.most_common(1)[0][0] if forbidden else "no value fits the others"
-
-
-def _check_known(wanted: Wanted, devices: Iterable[Device]) -> None:
-    settable = {name for device in devices for name in device.settings}
-    known = {*OWN, *settable, *(s.name for s in SETTINGS if s.kind == "AUTO")}
-    for name in wanted.only:
-        if name not in known and name.rpartition(".")[2] not in settable:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            hint = f", such as {', '.join(near)}" if near else ""
-            raise UsageError(
-                f"parameter {name} is held to {wanted.only[name][0]}, but nothing here has it: name another{hint}"
-            )
-
-
-def _held(config: Config, wanted: Wanted) -> Iterator[Config]:
-    """``config`` with each combination of the properties that are held to certain values."""
-    held = {name: values for name, values in wanted.only.items() if name not in OWN}
-    for pick in itertools.product(*held.values()):
-        found = with_settings(config, dict(zip(held, pick, strict=True)))
-        if compatible(parameters(found)):
-            yield found
-
-
-def _free(device: str, host: Host, wanted: Wanted) -> dict[str, tuple[Scalar, ...]]:
-    """The further settings of a device string that are left to vary."""
-    every = offered(device, host.devices, host.topology, wanted.size)
-    return {name: values for name, values in every.items() if name not in wanted.only}
-
-
 def _count(space: Space) -> int:
-    """How many configs a space holds, the combinations with further settings included."""
-    reads = sorted(frozenset().union(*(conflict.reads for conflict in CONFLICTS)))
-    known: dict[tuple[object, ...], int] = {}
+    """How many configs a space holds, the combinations with further settings included.
+
+    The settings fall into groups that cannot clash with each other; what a group allows follows from few parameters.
+    """
+    groups: dict[tuple[str, ...], list[tuple[tuple[str, ...], frozenset[str]]]] = {}
+    known: dict[object, int] = {}
     total = 0
     for config in space.configs:
-        flat = parameters(config)
-        choices = space.offered(config)
-        alike = (*(flat.get(name) for name in reads), *choices)
-        if alike not in known:
-            known[alike] = _combinations(flat, choices, [name for name in choices if name in reads])
-        total += known[alike]
+        flat, choices = parameters(config), space.offered(config)
+        names = tuple(choices)
+        if names not in groups:
+            groups[names] = [(group, read_with(name.rpartition(".")[2] for name in group)) for group in linked(names)]
+        ways = 1
+        for group, reads in groups[names]:
+            own = {name: choices[name] for name in group}
+            seen = tuple((name, value) for name, value in flat.items() if name.rpartition(".")[2] in reads)
+            key = (tuple(own.items()), seen)
+            if key not in known:
+                known[key] = _combinations(flat, own)
+            ways *= known[key]
+        total += ways
     return total
 
 
-def _combinations(
-    flat: Mapping[str, Scalar], choices: Mapping[str, tuple[Scalar, ...]], related: Collection[str]
-) -> int:
-    """How many ways there are to choose further settings, none included; only ``related`` ones can conflict."""
-    free = math.prod(len(values) + 1 for name, values in choices.items() if name not in related)
-    picks = itertools.product(*((UNSET, *choices[name]) for name in related))
-    chosen = ({n: v for n, v in zip(related, pick, strict=True) if v != UNSET} for pick in picks)
-    return free * sum(compatible({**flat, **some}) for some in chosen)
+def _combinations(flat: Mapping[str, Scalar], choices: Mapping[str, tuple[Scalar, ...]]) -> int:
+    """How many ways there are to choose further settings, none included; a value that clashes alone always does."""
+    left = {name: [v for v in values if compatible({**flat, name: v})] for name, values in choices.items()}
+    picks = itertools.product(*((UNSET, *values) for values in left.values()))
+    chosen = ({n: v for n, v in zip(left, pick, strict=True) if v != UNSET} for pick in picks)
+    return sum(compatible({**flat, **some}) for some in chosen)
+
+
+def _in_order(values: Iterable[Scalar]) -> tuple[Scalar, ...]:
+    """Numbers before words, each in ascending order, :data:`UNSET` last."""
+    return tuple(sorted(values, key=lambda v: (v == UNSET, isinstance(v, str), v)))
 
 
 def request_counts(advised: set[int]) -> tuple[int, ...]:
@@ -345,21 +283,7 @@ def request_counts(advised: set[int]) -> tuple[int, ...]:
     return tuple(sorted({*ladder(top), *near}))
 
 
-def device_strings(devices: tuple[Device, ...]) -> tuple[str, ...]:
-    """Each device alone; with two or more also AUTO over them, in every order, and with each one left out."""
-    names = tuple(device.name for device in devices)
-    if len(names) < 2:
-        return names
-    lists = [
-        "AUTO:" + ",".join(order)
-        for size in range(2, min(len(names), 3) + 1)
-        for order in itertools.permutations(names, size)
-    ]
-    exclusions = [f"AUTO:-{name}" for name in names]
-    return (*names, "AUTO", *lists, *exclusions)
-
-
-def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Workload, Wanted]) -> Iterator[_Point]:
+def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Workload, Wanted]) -> Iterator[Point]:
     """The combinations of a device string; of a quick space those that vary no more than hint and infer requests."""
     model, workload, wanted = about
     named, asked_batch = split_batch(device)
@@ -371,25 +295,23 @@ def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Work
 
     counts = wanted.only.get("nireq", request_counts(advised))
     timeouts = () if isinstance(workload, ClosedLoop) else AUTO_BATCH_TIMEOUTS_MS
-    precisions = _inference_precisions(named, host.devices)
-    own = (d.memory_bytes for d in _named(named, host.devices) if d.memory_bytes is not None)
+    inference = _inference_precisions(named, host.devices, wanted)
+    own = (d.memory_bytes for d in used_by(named, host.devices) if d.memory_bytes is not None)
     memory = min([host.topology.memory_bytes, *own])
     for auto_batch in (asked_batch,) if asked_batch > 1 else choice("auto_batch_size", AUTO_BATCH_SIZES, 1):
         multiples = {auto_batch, 2 * auto_batch} if auto_batch > 1 and "nireq" not in wanted.only else set()
-        for hint, nireq, batch, timeout, precision, inference, api in itertools.product(
+        for hint, nireq, batch, timeout, precision, computing, api in itertools.product(
             wanted.only.get("hint", HINTS),
             sorted({*counts, *multiples}),
             choice("batch_size", model.batch_sizes, 1),
             choice("AUTO_BATCH_TIMEOUT", (None, *timeouts), None),
             choice("precision", model.precisions, model.precisions[0]),
-            choice("INFERENCE_PRECISION_HINT", (None, *precisions), None),
+            inference,
             choice("api", APIS, APIS[0]),
         ):
-            if batch not in model.batch_sizes or precision not in model.precisions:
-                continue
             if api == "sync" and nireq > 1:  # a config that cannot be: Config refuses it
                 continue
-            yield _Point(
+            yield Point(
                 device=named,
                 hint=hint,
                 nireq=nireq,
@@ -397,28 +319,30 @@ def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Work
                 auto_batch_size=auto_batch,
                 timeout_ms=timeout,
                 precision=precision,
-                inference_precision=inference,
+                inference_precision=computing,
                 advised=max(advised),
                 memory_bytes=memory,
                 api=api,
             )
 
 
-def _named(device: str, devices: Sequence[Device]) -> list[Device]:
-    """The devices that a device string names; all of them where it names none by itself."""
-    listed = device.partition(":")[2].split(",")
-    return [d for d in devices if d.name == device or d.name in listed] or list(devices)
+def _inference_precisions(text: str, devices: Sequence[Device], wanted: Wanted) -> tuple[str | None, ...]:
+    """What every device of a string can compute in, without what each of them takes by itself; None for unasked.
+
+    AUTO leaves a device that refuses one: a list is asked for what all of its devices take.
+    """
+    used = used_by(text, devices) or tuple(devices)
+    common = set.intersection(*({*precisions(device), device.precision} for device in used))
+    asked = wanted.only.get("INFERENCE_PRECISION_HINT")
+    if asked is not None:
+        return tuple(None if value == UNSET else str(value) for value in asked if value in {*common, UNSET})
+    if wanted.size == "quick":
+        return (None,)
+    defaults = {device.precision for device in used}
+    return (None, *sorted(common - defaults if len(defaults) == 1 else common))
 
 
-def _inference_precisions(device: str, devices: tuple[Device, ...]) -> tuple[str, ...]:
-    """What the named devices can compute in, without what each of them takes by itself."""
-    named = _named(device, devices)
-    offered = {_PRECISIONS[c] for d in named for c in d.capabilities if c in _PRECISIONS}
-    defaults = {d.precision for d in named}
-    return tuple(sorted(offered - defaults if len(defaults) == 1 else offered))
-
-
-def _config(point: _Point, shapes: Mapping[str, tuple[int, ...]]) -> Config:
+def _config(point: Point, shapes: Mapping[str, tuple[int, ...]]) -> Config:
     properties: dict[str, Scalar] = {}
     if point.hint != "none":
         properties["PERFORMANCE_HINT"] = point.hint

@@ -15,7 +15,8 @@ from ovtune.environment import Device
 from ovtune.errors import DeviceError
 from ovtune.model import Model, Shapes
 from ovtune.runtime import Compiled, Runtime, reshaped
-from ovtune.space import HINTS, Advice
+from ovtune.space import Advice
+from ovtune.wanted import HINTS
 
 AdviceList = tuple[Advice, ...]
 _BATCHING_S = 20.0

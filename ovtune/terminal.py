@@ -24,7 +24,7 @@ from ovtune.serving import told_of
 from ovtune.soak import Course
 from ovtune.space import Advice
 from ovtune.store import Summary
-from ovtune.study import Phase, Setup, Study
+from ovtune.study import Phase, Study
 from ovtune.survey import Sight
 from ovtune.tuning import Budget
 from ovtune.unit import show_duration
@@ -205,34 +205,6 @@ def settings(config: Config, effective: Mapping[str, object]) -> Table:
         got = shown.get(name, "")
         differs = bool(requested and got and requested.lower() != got.lower())
         table.add_row(name, Text(requested), Text(got, style="yellow" if differs else ""))
-    return table
-
-
-def plan(setup: Setup, goal: Goal, budget: Budget) -> Table:
-    """What a search would try, and how long it may take."""
-    table = Table.grid(padding=(0, 2))
-    confirmation = show_duration(budget.confirmation_s(setup.workload))
-    timed = f", no new one after {show_duration(budget.timeout_s)}" if budget.timeout_s is not None else ""
-    rows = {
-        "model": setup.model.path,
-        **{f"input {i.name}": f"{i.element_type} {list(i.shape)}" for i in setup.model.inputs},
-        "load": describe(setup.workload),
-        "goal": f"{goal.latency} latency against {goal.against}, prefer {goal.prefer}",
-        "plan": f"{budget.trials} trials{timed}, then up to {confirmation} to confirm",
-        "configs": f"{setup.space.size:,} distinct ones that make sense",
-    }
-    for name, value in rows.items():
-        table.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
-    for name, values in setup.space.dimensions.items():
-        table.add_row(Text(f"  {name}"), Text(", ".join(str(value) for value in values), overflow="fold"))
-    for baseline in setup.baselines:
-        table.add_row(
-            Text("baseline", style="bold"), Text(f"{baseline.name}: {baseline.config.words}", overflow="fold")
-        )
-    for device, why in setup.refused.items():
-        table.add_row(Text("not searched", style="yellow"), Text(f"{device}: {why}", overflow="fold"))
-    for caveat in setup.model.caveats:
-        table.add_row(Text("caveat", style="yellow"), Text(caveat.text, overflow="fold"))
     return table
 
 

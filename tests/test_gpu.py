@@ -1,5 +1,6 @@
 """OpenVINO's real GPU plugin, on Intel's OpenCL CPU runtime: see gpu_on_cpu/README.md."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ from ovtune import codec, survey
 from ovtune.config import Config
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.measurement import Block, Plan
+from ovtune.setting import LEFT_OUT, SETTINGS
 from ovtune.space import Advice
 from ovtune.survey import DeviceQuestion, Question
 from ovtune.trial_process import TrialProcess, ask
+from ovtune.wanted import OWN
 from ovtune.workload import ClosedLoop
 from tests import models
 
@@ -119,6 +122,45 @@ def test_crash() -> None:
     outcome = evaluate(Config(device="GPU.0", nireq=1), "demo:encoder")
     assert isinstance(outcome, Failed)
     assert outcome.reason.startswith("the process was ended by SIGSEGV")
+
+
+def test_streams() -> None:
+    """The GPU's plugin takes a number of streams as text alone; it is given so, by itself and in a list."""
+    assert block(Config(device="GPU.0", nireq=2, properties={"NUM_STREAMS": 2})).effective["NUM_STREAMS"] == 2
+    nested = {"DEVICE_PROPERTIES": {"GPU.0": {"NUM_STREAMS": 2}}}
+    listed = block(Config(device="HETERO:GPU.0,CPU", nireq=2, properties=nested)).effective
+    assert (listed["EXECUTION_DEVICES"], listed["OPTIMAL_NUMBER_OF_INFER_REQUESTS"]) == (["GPU.0"], 2)
+
+
+def test_batching_by_itself_can_be_turned_off() -> None:
+    """Under THROUGHPUT the GPU batches by itself and hides its settings; ALLOW_AUTO_BATCHING keeps it from that.
+
+    Under another hint it changes nothing, and BATCH batches all the same: conflict batching-off-for-throughput.
+    """
+    throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
+    assert "NUM_STREAMS" not in block(Config(device="GPU.0", nireq=4, properties=throughput)).effective
+    off = {"ALLOW_AUTO_BATCHING": False}
+    assert block(Config(device="GPU.0", nireq=4, properties={**throughput, **off})).effective["NUM_STREAMS"] == 2
+    bare, without = (block(Config(device="GPU.0", nireq=1, properties=p)) for p in ({}, off))
+    assert bare.effective == without.effective
+    batched = block(Config(device="BATCH:GPU.0(4)", nireq=4, properties={**off, "AUTO_BATCH_TIMEOUT": 100}))
+    assert "auto_batching_inactive" not in kinds(batched)
+
+
+def test_a_precision_that_one_device_refuses() -> None:
+    """Why a list is only asked for what all its devices compute in: AUTO would not take the GPU, without a word."""
+    asked = Config(device="AUTO:CPU,GPU.0", nireq=1, properties={"INFERENCE_PRECISION_HINT": "bf16"})
+    assert isinstance(evaluate(replace(asked, device="GPU.0")), Infeasible)
+    assert block(asked).effective["EXECUTION_DEVICES"] == ["CPU"]
+
+
+def test_every_property_is_searched_or_has_a_reason() -> None:
+    """What the GPU lists as settable is a parameter of the search, or stands with the reason why it is none."""
+    seen: survey.Sight = codec.load(ask("survey", codec.dump(Question(path=None, plugins={}), Question)), survey.Sight)
+    gpu = next(device for device in seen.devices if device.name == "GPU.0")
+    named = {s.name for s in SETTINGS if s.kind == "GPU"} | {*OWN, "PERFORMANCE_HINT", "MODEL_PRIORITY"}
+    assert gpu.settings
+    assert set(gpu.settings) - named - LEFT_OUT.keys() == set()
 
 
 def test_refusal() -> None:

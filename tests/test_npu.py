@@ -3,17 +3,19 @@
 import pytest
 
 from ovtune.config import Config, parameters
+from ovtune.conflict import compatible
+from ovtune.device_string import worth_trying
 from ovtune.environment import Topology, describe_host
 from ovtune.preparation import baselines
-from ovtune.setting import compatible, offered
-from ovtune.space import HINTS, Advice, Host, build, device_strings
-from ovtune.wanted import Wanted
+from ovtune.setting import LEFT_OUT, SETTINGS, offered
+from ovtune.space import Advice, Host, build
+from ovtune.wanted import HINTS, Wanted
 from ovtune.workload import ClosedLoop
 from tests import fake
 from tests.npu import NPU, WRITABLE
 
 TOPOLOGY = Topology(cpus=8, cores=8, memory_bytes=16 * 2**30)
-STRINGS = device_strings((fake.CPU, NPU))
+STRINGS = worth_trying((fake.CPU, NPU))
 HOST = Host(
     devices=(fake.CPU, NPU),
     topology=TOPOLOGY,
@@ -35,12 +37,21 @@ def test_device_strings() -> None:
 
 def test_settings_are_its_own() -> None:
     """Tiles, turbo and the compiler's modes are searched on it, and nothing of a CPU or a GPU."""
-    found = offered("NPU", HOST.devices, TOPOLOGY, "full")
+    found = offered("NPU", HOST.devices, TOPOLOGY, fake.MODEL, "full")
     assert found["NPU_TILES"] == (1, 2)
     assert found["NPU_TURBO"] == (True,)
     assert found["WORKLOAD_TYPE"] == ("EFFICIENT",)
     assert set(found) <= set(WRITABLE)
     assert not {"TBB_PARTITIONER", "GPU_QUEUE_PRIORITY", "INFERENCE_NUM_THREADS"} & set(found)
+
+
+def test_every_property_is_searched_or_has_a_reason() -> None:
+    """What the documentation lists as settable is a parameter of the search, or stands with the reason why not.
+
+    NUM_STREAMS can only be 1 there, MODEL_PRIORITY acts between models. No NPU was asked: there is none here.
+    """
+    named = {s.name for s in SETTINGS if s.kind == "NPU"} | {"PERFORMANCE_HINT", "NUM_STREAMS", "MODEL_PRIORITY"}
+    assert set(WRITABLE) - named - {"ENABLE_CPU_PINNING"} - LEFT_OUT.keys() == set()
 
 
 def test_it_is_not_asked_for_a_precision() -> None:

@@ -1,5 +1,5 @@
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -8,22 +8,22 @@ from hypothesis import strategies as st
 
 from ovtune import space as spaces
 from ovtune.config import Config, Scalar, parameters, split_batch
+from ovtune.conflict import compatible
+from ovtune.device_string import worth_trying
 from ovtune.environment import Device, Topology
 from ovtune.errors import UsageError
 from ovtune.model import Model
-from ovtune.setting import SIZES, Size, compatible, with_settings
+from ovtune.rule import RULES
+from ovtune.setting import SETTINGS, SIZES, Size, with_settings
 from ovtune.space import (
     AUTO_BATCH_TIMEOUTS_MS,
-    HINTS,
-    RULES,
     Advice,
     Host,
     Space,
     build,
-    device_strings,
     request_counts,
 )
-from ovtune.wanted import Wanted
+from ovtune.wanted import HINTS, Wanted
 from ovtune.workload import ClosedLoop, ConstantRate, Workload
 from tests import fake
 
@@ -35,7 +35,7 @@ GPU = Device(name="GPU", full_name="Test GPU", capabilities=("FP32", "FP16", "IN
 
 
 def _host(*devices: Device, strings: tuple[str, ...] = (), nireq: int = 1) -> Host:
-    named = strings or device_strings(devices)
+    named = strings or worth_trying(devices)
     advice = tuple(
         Advice(device=device, hint=hint, nireq=nireq, effective={}, effective_key=f"{device} {hint}")
         for device in named
@@ -165,37 +165,10 @@ def test_openvinos_own_answers_are_in_the_space() -> None:
         assert Config(device=answer.device, properties=properties, nireq=10).key in keys
 
 
-def test_device_strings_of_one_device() -> None:
-    """One device is searched by its name alone: AUTO over it would be the same again."""
-    assert device_strings((CPU,)) == ("CPU",)
-
-
-def test_device_strings_of_two_devices() -> None:
-    """Of two devices there are the plain names, AUTO, AUTO in both orders, and AUTO without either."""
-    assert device_strings((CPU, GPU)) == (
-        "CPU",
-        "GPU",
-        "AUTO",
-        "AUTO:CPU,GPU",
-        "AUTO:GPU,CPU",
-        "AUTO:-CPU",
-        "AUTO:-GPU",
-    )
-
-
-def test_device_strings_of_three_devices() -> None:
-    """Of three devices all orders of two and of three appear, each once."""
-    found = device_strings((CPU, GPU, replace(GPU, name="NPU")))
-    orders = [text for text in found if text.startswith("AUTO:") and "-" not in text]
-    assert len(found) == len(set(found)) == 3 + 1 + 6 + 6 + 3
-    assert sum(text.count(",") == 2 for text in orders) == 6
-    assert {text.split(":")[1].split(",")[0] for text in orders} == {"CPU", "GPU", "NPU"}
-
-
 def test_every_device_string_is_searched() -> None:
     """Orders, exclusions and plain names all have configs; only one device at a time is batched."""
     devices = {c.device for c in build(TWO, MODEL, ClosedLoop(), {}).configs}
-    assert set(device_strings((CPU, GPU))) <= devices
+    assert set(worth_trying((CPU, GPU))) <= devices
     assert {d for d in devices if d.startswith("BATCH")} == {
         f"BATCH:{d}({n})" for d in ("CPU", "GPU") for n in (2, 4, 8, 16)
     }
@@ -247,12 +220,12 @@ def test_request_counts_have_no_gaps(advised: set[int], counts: tuple[int, ...])
     [
         ("CPU", {None, "f32"}),
         ("GPU", {None, "f32"}),
-        ("AUTO:GPU,CPU", {None, "f32", "bf16", "f16"}),
+        ("AUTO:GPU,CPU", {None, "f32"}),
         ("BATCH:GPU(4)", {None, "f32"}),
     ],
 )
 def test_inference_precisions(device: str, precisions: set[str | None]) -> None:
-    """A device is not asked for the precision that it takes by itself; devices that differ are asked for each."""
+    """A device is not asked for the precision that it takes by itself, and a list only for what all of it take."""
     configs = build(TWO, MODEL, ClosedLoop(), {}).configs
     assert {c.properties.get("INFERENCE_PRECISION_HINT") for c in configs if c.device == device} == precisions
 
@@ -311,7 +284,7 @@ def _every(space: Space) -> set[str]:
     """The keys of all configs of a space, combined in the plainest way."""
     found = set()
     for base in space.configs:
-        names = space.settings[split_batch(base.device)[0]]
+        names = space.offered(base)
         for pick in itertools.product(*((None, *values) for values in names.values())):
             chosen = {name: value for name, value in zip(names, pick, strict=True) if value is not None}
             config = with_settings(base, chosen)
@@ -334,6 +307,39 @@ class TestSizes:
         """The number that is told is the number that there is."""
         space = _wanted(size)
         assert space.size == len(_every(space))
+
+    @pytest.mark.parametrize(
+        "only",
+        [
+            {"nireq": (1, 2)},
+            {"nireq": (2,), "NUM_STREAMS": (1, 2)},
+            {"nireq": (1, 2), "CPU.NUM_STREAMS": (2,), "batch_size": (1,)},
+            {"nireq": (2,), "INFERENCE_PRECISION_HINT": ("unset", "f32"), "EXECUTION_MODE_HINT": ("ACCURACY", "unset")},
+        ],
+    )
+    @pytest.mark.parametrize("strings", [("CPU", "GPU"), ("AUTO:GPU,CPU", "GPU"), ("HETERO:GPU,CPU", "BATCH:CPU(2)")])
+    def test_the_count_with_devices_and_held_values(
+        self, only: Mapping[str, tuple[Scalar, ...]], strings: tuple[str, ...]
+    ) -> None:
+        """It is so for lists with settings of their own and of their devices, and whatever is held."""
+        gpu = replace(GPU, streams=1, settings=("NUM_STREAMS", "GPU_QUEUE_THROTTLE", "EXECUTION_MODE_HINT"))
+        host = _host(RICH, gpu, strings=strings, nireq=2)
+        if any("." in name for name in only) and not any("," in text for text in strings):
+            with pytest.raises(UsageError, match="nothing of CPU, GPU takes it"):
+                build(host, MODEL, ClosedLoop(), {}, Wanted(size="full", only=only))
+            return
+        usual: dict[str, tuple[Scalar, ...]] = {
+            "auto_batch_size": (1,),
+            "precision": ("FP32",),
+            "api": ("async",),
+            "batch_size": (1,),
+        }
+        if any(text.startswith("BATCH") for text in strings):
+            usual.pop("auto_batch_size")
+        space = build(host, MODEL, ClosedLoop(), {}, Wanted(size="full", only={**usual, **only}))
+        every = _every(space)
+        assert space.size == len(every)
+        assert {c.key for c in space.draw(100, seed=0)} <= every
 
     def test_what_is_drawn_is_in_the_space(self) -> None:
         """Random configs are members, are drawn alike for one seed, and reach the further settings."""
@@ -393,12 +399,73 @@ class TestHeld:
         with pytest.raises(UsageError, match="NUM_STREAMS"):
             _wanted("standard", NUM_STREAM=(2,))
 
-    def test_values_that_leave_nothing_are_refused(self) -> None:
-        """Where no config that makes sense is left, that is said, with the rule or the values that it is for."""
-        with pytest.raises(UsageError, match=r"plan for several requests at once.*allow more values"):
-            _wanted("standard", hint=("THROUGHPUT",), api=("sync",))
-        with pytest.raises(UsageError, match=r"batch_size can be 1, 2\)"):
-            build(ONE, MODEL, ClosedLoop(), {}, Wanted(only={"batch_size": (64,)}))
+    def test_what_no_device_takes_is_refused(self) -> None:
+        """A setting of devices that are not there, or in no list, is told."""
+        for name in ("GPU.NUM_STREAMS", "CPU.NUM_STREAMS", "SCHEDULE_POLICY"):
+            with pytest.raises(UsageError, match="nothing of CPU takes it"):
+                _wanted("standard", **{name: (2,)})
+
+    @pytest.mark.parametrize(
+        ("name", "value", "words"),
+        [
+            ("batch_size", 3, "choose of 1, 2"),
+            ("precision", "int8", "choose of FP32"),
+            ("INFERENCE_PRECISION_HINT", "f16", "choose of bf16, f32, unset"),
+        ],
+    )
+    def test_values_that_are_not_here_are_refused(self, name: str, value: Scalar, words: str) -> None:
+        """What the model does not take, or no device computes in, is refused with what there is."""
+        with pytest.raises(UsageError, match=words):
+            _wanted("standard", **{name: (value,)})
+
+    def test_a_batch_that_the_model_does_not_take_is_refused_with_its_reason(self) -> None:
+        """A model that is run with a batch of 1 alone says why where another one is asked for."""
         fixed = replace(MODEL, batch_sizes=(1,), one_batch="it has a state")
-        with pytest.raises(UsageError, match=r"batch_size can be 1: it has a state\)"):
+        with pytest.raises(UsageError, match=r"has not \(it has a state\): choose of 1"):
             build(ONE, fixed, ClosedLoop(), {}, Wanted(only={"batch_size": (2,)}))
+
+    def test_a_property_is_held_where_it_is_taken(self) -> None:
+        """What one device takes is held on it and on lists that it is in; other devices are searched without it."""
+        host = _host(RICH, replace(GPU, settings=("GPU_QUEUE_THROTTLE",)))
+        wanted = Wanted(size="quick", only={"TBB_PARTITIONER": ("STATIC",), "CPU.NUM_STREAMS": (1,)})
+        configs = build(host, MODEL, ClosedLoop(), {}, wanted).configs
+        with_it = {c.device for c in configs if "TBB_PARTITIONER" in c.properties}
+        assert with_it == {"CPU", "AUTO", "AUTO:CPU,GPU", "AUTO:GPU,CPU", "AUTO:-GPU"}
+        nested = {c.device for c in configs if "DEVICE_PROPERTIES" in c.properties}
+        assert nested == with_it - {"CPU"}
+
+    def test_a_precision_is_held_where_all_devices_have_it(self) -> None:
+        """A list is not asked for a precision that one of its devices refuses: AUTO would silently leave that one."""
+        wanted = Wanted(only={"INFERENCE_PRECISION_HINT": ("f16",), "auto_batch_size": (1,)})
+        assert {c.device for c in build(TWO, MODEL, ClosedLoop(), {}, wanted).configs} == {"GPU", "AUTO:-CPU"}
+
+    def test_what_is_held_for_all_is_free_for_none(self) -> None:
+        """A property that is held for all devices of a list is not varied for one of them."""
+        host = _host(RICH, replace(GPU, settings=("NUM_STREAMS",)), strings=("AUTO:GPU,CPU",), nireq=2)
+        space = build(host, MODEL, ClosedLoop(), {}, Wanted(size="full", only={"NUM_STREAMS": (1,)}))
+        assert not any(name.endswith("NUM_STREAMS") for name in space.settings["AUTO:GPU,CPU"])
+
+    def test_values_that_leave_nothing_are_refused(self) -> None:
+        """Where no config that makes sense is left, the reason is said."""
+        with pytest.raises(UsageError, match=r"a synchronous caller has not.*allow more values"):
+            _wanted("standard", hint=("THROUGHPUT",), api=("sync",))
+        with pytest.raises(UsageError, match="belongs to BATCH"):
+            _wanted("standard", AUTO_BATCH_TIMEOUT=(100,))
+
+
+def test_a_large_space_is_looked_at_in_parts() -> None:
+    """A decision looks at a bounded number of configs however many there are, other ones each time, and any setting."""
+    settings = tuple(s.name for s in SETTINGS)
+    devices = tuple(
+        Device(
+            name=f"GPU.{i}", full_name="", capabilities=("FP32", "FP16"), precision="f16", streams=4, settings=settings
+        )
+        for i in range(3)
+    )
+    host = _host(*devices, strings=worth_trying(devices, hetero=True), nireq=8)
+    space = build(host, MODEL, ClosedLoop(), {}, Wanted(size="full"))
+    looks = [{c.key: c for c in space.candidates([], seed=seed)} for seed in range(8)]
+    assert all(1000 < len(look) <= 1500 < len(space.configs) for look in looks)
+    assert looks[0].keys() != looks[1].keys()
+    seen = {name for look in looks for config in look.values() for name in parameters(config)}
+    assert seen >= {name for names in space.settings.values() for name in names}

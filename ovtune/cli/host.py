@@ -92,19 +92,22 @@ def devices(
     shape: option.ShapeTexts = None,
     as_json: option.AsJson = False,
 ) -> None:
-    """Show the devices of this host, and what OpenVINO itself advises on them."""
+    """Show the devices of this host, and what OpenVINO advises on them, and what can be searched for a model."""
     from dataclasses import asdict
 
-    from ovtune import preparation, space, terminal
+    from ovtune import outline, preparation, terminal
 
     plugins, shapes = option.plugins(plugin) or {}, option.shapes(shape)
     if shapes is not None and model is None:
         raise UsageError(f"--shape {next(iter(shapes))} is for a model's input: name the model, too")
     seen = preparation.sight(model, plugins, shapes)
-    strings = space.device_strings(seen.devices)
+    strings = preparation.strings_of("full", seen.devices)
     found = preparation.advice(model, plugins, strings, shapes) if model is not None else ((), {})
+    spaces = preparation.spaces(seen, found[0], shapes) if found[0] else {}
     if as_json:
-        print(json.dumps({**asdict(seen), "advice": [asdict(a) for a in found[0]], "refused": found[1]}))
+        sizes = {size: {"configs": space.size, "dimensions": space.dimensions} for size, space in spaces.items()}
+        answers = [asdict(answer) for answer in found[0]]
+        print(json.dumps({**asdict(seen), "advice": answers, "refused": found[1], "spaces": sizes}))
     else:
-        for table in terminal.devices(seen, *found):
+        for table in (*terminal.devices(seen, *found), *([outline.sizes(spaces)] if spaces else [])):
             results().print(table)

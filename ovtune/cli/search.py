@@ -49,7 +49,7 @@ def search(
     storage: option.Storage = None,
 ) -> None:
     """Search for the best configuration of MODEL, or go on with its study."""
-    from ovtune import host, session, terminal, unit, wanted, workload
+    from ovtune import host, outline, session, terminal, unit, wanted, workload
     from ovtune.goal import Goal
     from ovtune.preparation import Wish
     from ovtune.tuning import Budget
@@ -86,11 +86,9 @@ def search(
     if dry_run:
         setup = session.outline(request, place_of(studies, storage))
         if as_json:
-            caveats = [caveat.text for caveat in setup.model.caveats]
-            shown = {"configs": setup.space.size, "dimensions": setup.space.dimensions, "caveats": caveats}
-            print(json.dumps({**shown, "refused": dict(setup.refused)}))
+            print(json.dumps(outline.document(setup, request.goal, request.budget)))
         else:
-            results().print(terminal.plan(setup, request.goal, request.budget))
+            results().print(outline.table(setup, request.goal, request.budget))
         return
     with interrupts() as interrupted, progress(request, quiet=quiet) as emit:
         try:
