@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ovtune import beside, codec, space, survey
+from ovtune import agreement, beside, codec, space, survey
+from ovtune.agreement import Reference
 from ovtune.cap import capped, thread_cap
 from ovtune.config import Config
 from ovtune.content import Feed, files_of
@@ -223,8 +224,11 @@ def weights(model: Model, plugins: Mapping[str, str], folder: Path, precisions: 
 def reference(setup: Setup, folder: Path) -> str:
     """The file of the outputs that those of each config are compared with: made once, kept in ``folder``.
 
+    Where the model does not run in full precision, or not in time, that of the reason, which is looked for anew by the
+    next search.
+
     Raises:
-        OvtuneError: the model does not run in full precision, or the file cannot be written.
+        StorageError: the file cannot be written.
     """
     about = f"{setup.model.sha256} {setup.feed} {setup.shapes}"
     target = folder / f"outputs-{hashlib.sha256(about.encode()).hexdigest()[:16]}.npz"
@@ -237,7 +241,11 @@ def reference(setup: Setup, folder: Path) -> str:
             feed=setup.feed,
             shapes=setup.shapes,
         )
-        ask("refer", codec.dump(question, survey.ReferenceQuestion))
+        try:
+            ask("refer", codec.dump(question, survey.ReferenceQuestion))
+        except (ModelError, DeviceError, MeasurementError) as error:
+            target = target.with_name(f"no-{target.name}")
+            agreement.write(str(target), Reference(reason=str(error)))
     return str(target.resolve())
 
 

@@ -12,6 +12,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,6 +107,13 @@ class Runtime:
         device = next((name for name in names if name == "CPU"), names[0])
         known = self._supported(device)
         return Config(device=device, properties={k: v for k, v in _EXACT.items() if k in known}, nireq=1)
+
+    def rough(self) -> Config:
+        """As :meth:`exact`, in bf16 where the device has it."""
+        exact = self.exact()
+        if "BF16" not in self._device(exact.device).capabilities:
+            return exact
+        return replace(exact, properties={"INFERENCE_PRECISION_HINT": "bf16"})
 
     def unknown(self, config: Config) -> tuple[str, ...]:
         """The config's properties that none of the host's plugins knows: AUTO drops them without a word."""
