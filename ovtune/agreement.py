@@ -20,7 +20,7 @@ _CHUNK = 1 << 20
 _REPRESENTABLE = 65504.0
 """The largest number of f16: what lies beyond, such as the filling of a mask, may become infinite there."""
 _SIZE_SHARE, _NOISE_TIMES = 0.25, 4.0
-_LESS_THAN_CHANCE = 1e-3
+_SAME, _MIXING = 1e-3, 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Agreement:
             return "the same"
         direction = "" if self.cosine is None else f"; cosine {self.cosine:.6g}"
         same = "" if self.top1 is None else f", top-1 the same in {self.top1:.0%}"
-        return f"off by at most {self.max_abs:.2g}, {share(self.max_rel)} of the largest{direction}{same}"
+        return f"off by at most {_short(self.max_abs)}, {share(self.max_rel)} of the largest{direction}{same}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +73,21 @@ class Reference:
         name: What made them, such as ``CPU f32``.
         items: The outputs of one item after the other.
         noise: For each output the root mean square difference that low precision makes on the reference's device.
+        mixing: How much an item's outputs change with what else is in its batch, as a share of their largest magnitude;
+            0 where the model takes no batch.
         reason: Why there are no items; "" where there are.
     """
 
     name: str = ""
     items: Sequence[Outputs] = ()
     noise: Sequence[float] = ()
+    mixing: float = 0.0
     reason: str = ""
+
+    @property
+    def mixes(self) -> bool:
+        """Whether the model cannot be batched: more changes than the rounding of a quantization over a whole batch."""
+        return self.mixing > _MIXING
 
 
 class Comparison:
@@ -139,15 +147,21 @@ def noise_of(reference: Sequence[Outputs], rough: Sequence[Outputs]) -> list[flo
     return worst
 
 
-def settled(once: Outputs, again: Outputs) -> bool:
-    """Whether two runs of one item gave the same outputs, but for the order of additions."""
-    comparison = Comparison(Reference(items=[once], noise=[0.0] * len(once)))
+def settled(once: Sequence[Outputs], again: Sequence[Outputs]) -> bool:
+    """Whether two runs of the same items gave the same outputs, but for the order of additions."""
+    return change(once, again) < _SAME
+
+
+def change(once: Sequence[Outputs], again: Sequence[Outputs]) -> float:
+    """How far two runs of the same items lie apart, as a share of the largest magnitude; infinite for other shapes."""
+    comparison = Comparison(Reference(items=once, noise=[0.0] * len(once[0])))
     try:
-        comparison.add(0, again)
+        for number, outputs in enumerate(again):
+            comparison.add(number, outputs)
     except ValueError:
-        return False
+        return math.inf
     found = comparison.result
-    return found is not None and found.max_rel is not None and found.max_rel < _LESS_THAN_CHANCE
+    return math.inf if found is None or found.max_rel is None else found.max_rel
 
 
 def write(path: str, reference: Reference) -> None:
@@ -156,10 +170,16 @@ def write(path: str, reference: Reference) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    about = {"name": reference.name, "noise": list(reference.noise), "reason": reference.reason}
+    about = {
+        "name": reference.name,
+        "noise": list(reference.noise),
+        "mixing": reference.mixing,
+        "reason": reference.reason,
+        "items": len(reference.items),
+    }
     arrays = {f"{i} {k}": values for i, item in enumerate(reference.items) for k, values in enumerate(item)}
     buffer = io.BytesIO()
-    np.savez(buffer, about=np.array(json.dumps(about | {"items": len(reference.items)})), **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
     whole.write(Path(path), buffer.getvalue())
 
 
@@ -169,7 +189,8 @@ def read(path: str) -> Reference:
         about = json.loads(str(file["about"]))
         places = range(len(about["noise"]))
         items = [[file[f"{i} {k}"] for k in places] for i in range(about["items"])]
-        return Reference(name=about["name"], items=items, noise=about["noise"], reason=about["reason"])
+        del about["items"]
+        return Reference(items=items, **about)
 
 
 def reason_in(path: str) -> str:
@@ -181,6 +202,10 @@ def reason_in(path: str) -> str:
 def share(value: float) -> str:
     """A share in percent, with two digits however small it is."""
     return f"{100 * value:.2g} %" if value < 1 else f"{100 * value:.0f} %"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if 100 <= value < 1e9 else f"{value:.2g}"
 
 
 class _Tally:

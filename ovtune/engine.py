@@ -167,8 +167,9 @@ def infer_items(  # noqa: PLR0913 - how much of what is run, by name
 ) -> Iterator[tuple[int, list[NDArray[Any]]]]:
     """Runs items, which depend on nothing but their number, in batches, and gives their outputs one by one.
 
-    First one request, or as many as automatic batching takes together; then all at once, until each place of each
-    request's batch had an item and all items were run. The engine is of no use afterwards: its queue is not told.
+    First one request, or as many as automatic batching takes together; then all at once but those that never fill a
+    batch, until each place of each request's batch had an item and all items were run. The engine is of no use
+    afterwards: its queue is not told.
 
     Args:
         compiled: The compiled model.
@@ -189,7 +190,9 @@ def infer_items(  # noqa: PLR0913 - how much of what is run, by name
         if "AUTO_BATCH_TIMEOUT" in compiled.model.get_property("SUPPORTED_PROPERTIES"):
             compiled.model.set_property({"AUTO_BATCH_TIMEOUT": _PARTIAL_MS})
     began = time.perf_counter()
-    wave, ran = list(engine.requests[: config.auto_batch_size]), 0
+    group = min(config.auto_batch_size, len(engine.requests))
+    requests = list(engine.requests[: len(engine.requests) // group * group])
+    wave, ran = requests[:group], 0
     while True:
         at = time.perf_counter()
         held = []
@@ -206,11 +209,11 @@ def infer_items(  # noqa: PLR0913 - how much of what is run, by name
             outputs = [_values(request.get_tensor(port)) for port in compiled.model.outputs]
             for place, number in enumerate(numbers):
                 yield number, [_share_of(values, place, config.batch_size) for values in outputs]
-        took_s = (time.perf_counter() - at) * len(engine.requests) / len(wave)
-        whole = len(wave) == len(engine.requests)
+        took_s = (time.perf_counter() - at) * len(requests) / len(wave)
+        whole = len(wave) == len(requests)
         if (whole and ran >= items) or time.perf_counter() + took_s > began + time_s:
             return
-        wave = list(engine.requests)
+        wave = requests
 
 
 def _prepare(compiled: Compiled, request: Any, items: Sequence[int], content: Content) -> None:

@@ -240,6 +240,7 @@ def reference(setup: Setup, folder: Path) -> str:
             target=str(target.resolve()),
             feed=setup.feed,
             shapes=setup.shapes,
+            batched=len(setup.model.batch_sizes) > 1,
         )
         try:
             ask("refer", codec.dump(question, survey.ReferenceQuestion))

@@ -16,12 +16,13 @@ from ovtune.config import Config, Scalar, split_batch
 from ovtune.content import Feed
 from ovtune.engine import ITEMS, engine_for, infer_items
 from ovtune.environment import Device
-from ovtune.errors import DeviceError, MeasurementError
+from ovtune.errors import DeviceError, MeasurementError, ModelError
 from ovtune.model import Model, Shapes
 from ovtune.runtime import Compiled, Runtime, reshaped
 from ovtune.space import HINTS, Advice
 
 _REFERENCE_S, _PATIENCE_S = 8.0, 25.0
+_BATCH = 2
 _MOST_BYTES, _LARGEST_BYTES = 128_000_000, 1_000_000_000
 AdviceList = tuple[Advice, ...]
 
@@ -58,13 +59,14 @@ class Conversion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceQuestion:
-    """Of which model the reference's outputs are to be written where."""
+    """Of which model, which takes a batch or does not, the reference's outputs are to be written where."""
 
     path: str
     plugins: Mapping[str, str]
     target: str
     feed: Feed
     shapes: Shapes = field(default_factory=dict)
+    batched: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,17 +151,30 @@ def refer(question: ReferenceQuestion) -> None:
     slow_s = time.perf_counter() - began
     if slow_s < _PATIENCE_S:
         again = _outputs(core, config, question, Items(most=1))
-        if not agreement.settled(items[0], again[0]):
+        if not agreement.settled(items[:1], again):
             reference = Reference(reason="the model gives other outputs each time that it is run on the same input")
         else:
             rough = _outputs(core, core.rough(), question, Items(most=len(items), coarse=True))
-            reference = replace(reference, noise=agreement.noise_of(items, rough))
+            noise = agreement.noise_of(items, rough)
+            reference = replace(reference, noise=noise, mixing=_mixing(core, config, question, items))
     agreement.write(question.target, reference)
+
+
+def _mixing(core: Runtime, config: Config, question: ReferenceQuestion, alone: list[list[NDArray[Any]]]) -> float:
+    """How much the outputs of the first two items change where they are run as one batch."""
+    if not question.batched or len(alone) < _BATCH:
+        return 0.0
+    try:
+        together = _outputs(core, replace(config, batch_size=_BATCH), question, Items(most=_BATCH))
+    except (ModelError, DeviceError, MeasurementError):
+        return 0.0
+    return agreement.change(alone[:_BATCH], together[:_BATCH])
 
 
 def _outputs(core: Runtime, config: Config, question: ReferenceQuestion, wanted: Items) -> list[list[NDArray[Any]]]:
     """The outputs of one item after the other, fewer than wanted where they take too much time or memory."""
-    compiled = core.compile(reshaped(core.read(question.path), batch_size=1, shapes=question.shapes), config)
+    network = reshaped(core.read(question.path), batch_size=config.batch_size, shapes=question.shapes)
+    compiled = core.compile(network, config)
     content = replace(question.feed.content(0), coarse=wanted.coarse)
     engine = engine_for(compiled, config, content)
     running = infer_items(

@@ -82,6 +82,9 @@ def visit(order: Order) -> Outcome:
         MeasurementError: the runtime took the config and failed while it ran.
     """
     config = order.config
+    mixed = _mixed(order)
+    if mixed is not None:
+        return mixed
     runtime = Runtime(order.plugins)
     idle_bytes = _resident_bytes()
     try:
@@ -103,6 +106,20 @@ def visit(order: Order) -> Outcome:
         return _run(order, compiled, idle_bytes, compile_ms, tuple(noticed))
     except RuntimeError as error:
         raise MeasurementError(f"{config.device} failed while it ran ({reason(error)}): try another config") from error
+
+
+def _mixed(order: Order) -> Infeasible | None:
+    """Why a batch makes no sense, where items change with what else is in it."""
+    config = order.config
+    if order.reference is None or config.batch_size * config.auto_batch_size == 1:
+        return None
+    reference = agreement.read(order.reference)
+    if not reference.mixes:
+        return None
+    return Infeasible(
+        reason=f"the model mixes the items of a batch: in a batch of two their outputs change by "
+        f"{agreement.share(reference.mixing)} of the largest, so that only a batch of 1 makes sense"
+    )
 
 
 def _run(

@@ -217,19 +217,30 @@ def test_noise_is_that_of_the_worst_item() -> None:
 
 def test_two_runs_of_one_item_may_differ_by_a_rounding() -> None:
     """More than that, or other shapes, and the model is not one that gives the same for the same."""
-    one = [np.ones(4)]
-    assert agreement.settled(one, [np.ones(4) * (1 + 1e-6)])
-    assert not agreement.settled(one, [np.ones(4) * 1.1])
-    assert not agreement.settled(one, [np.ones(3)])
+    one = [[np.ones(4)]]
+    assert agreement.settled(one, [[np.ones(4) * (1 + 1e-6)]])
+    assert not agreement.settled(one, [[np.ones(4) * 1.1]])
+    assert not agreement.settled(one, [[np.ones(3)]])
+
+
+def test_how_much_items_change() -> None:
+    """The largest difference as a share, infinite where it cannot be told; above 5 % a model mixes its batch."""
+    one = [[np.ones(4)], [np.full(4, 2.0)]]
+    assert agreement.change(one, [[np.ones(4)], [np.full(4, 1.5)]]) == 0.25
+    assert agreement.change(one, [[np.ones(3)], [np.ones(4)]]) == math.inf
+    assert agreement.change(one, [[np.full(4, np.nan)], [np.ones(4)]]) == math.inf
+    assert Reference(mixing=0.25).mixes
+    assert not Reference(mixing=0.01).mixes
 
 
 def test_a_file_holds_them(tmp_path: Path) -> None:
     """What is written is read again, each output with its type, shape and place."""
     path = str(tmp_path / "outputs.npz")
     items = [[np.full((i + 2, k), i, dtype=np.int32) for k in range(12)] for i in range(3)]
-    agreement.write(path, Reference(name="CPU f32", items=items, noise=[math.inf, *[0.5] * 11]))
+    agreement.write(path, Reference(name="CPU f32", items=items, noise=[math.inf, *[0.5] * 11], mixing=0.5))
     found = agreement.read(path)
     assert (found.name, found.reason, agreement.reason_in(path)) == ("CPU f32", "", "")
+    assert found.mixing == 0.5
     assert found.noise == [math.inf, *[0.5] * 11]
     assert [[o.tolist() for o in item] for item in found.items] == [[o.tolist() for o in item] for item in items]
     assert {o.dtype for item in found.items for o in item} == {np.dtype(np.int32)}
