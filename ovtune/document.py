@@ -155,7 +155,8 @@ class CapacityPart(_Part):
 class OutputsPart(_Part):
     """How far the outputs are from the reference's; ``max_rel`` is a share of the largest magnitude there.
 
-    ``cosine`` is null where the outputs have no direction, ``top1`` where they are no class scores.
+    ``cosine`` is null where the outputs have no direction, ``top1`` where they are no class scores; ``inputs`` tells
+    whether these were random values or the user's.
     """
 
     reference: str
@@ -164,6 +165,7 @@ class OutputsPart(_Part):
     cosine: Finite | None
     top1: Positive | None
     items: Count | None = None
+    inputs: Literal["random", "given"] = "random"
 
 
 class BaselinePart(_Part):

@@ -49,6 +49,7 @@ class Model:
         batch_sizes: The sizes of the batch dimension that it takes; ``(1,)`` where it has none that can change.
         auto_batchable: Whether automatic batching engages on it.
         stateful: Whether it keeps a state from one inference to the next.
+        outputs: The shapes of its outputs, in the model's order; -1 is a size that follows from the values.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Model:
     batch_sizes: tuple[int, ...] = (1,)
     auto_batchable: bool = False
     stateful: bool = False
+    outputs: tuple[tuple[int, ...], ...] = ()
 
     @property
     def item_bytes(self) -> int:

@@ -125,6 +125,7 @@ def _outputs(result: Result, config: Config) -> OutputsPart | None:
         cosine=found.cosine,
         top1=found.top1,
         items=found.items,
+        inputs="given" if result.study.setup.feed.files else "random",
     )
 
 

@@ -307,6 +307,7 @@ def inspect(runtime: Runtime, path: str, shapes: Mapping[str, Sequence[int]]) ->
         batch_sizes=tuple(batch_sizes),
         auto_batchable=len(batch_sizes) > 1 and runtime.auto_batches(network, first),
         stateful=stateful,
+        outputs=tuple(_shape(port.partial_shape) for port in network.outputs),
     )
 
 
