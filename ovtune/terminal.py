@@ -284,7 +284,7 @@ def _outputs(result: Result, config: Config) -> list[tuple[str, str]]:
     found = agreement_of(result.study, config)
     if found is None:
         return []
-    return [("  outputs", f"as {found.reference}" if found.max_abs == 0 else f"beside {found.reference} {found.words}")]
+    return [("  outputs", f"{found.words} (beside {found.reference})")]
 
 
 def course(told: Course) -> str:
