@@ -361,7 +361,9 @@ def _variants(found: Sequence[Document], wanted: set[str], given: str) -> dict[s
     files: dict[str, str] = {}
     for precision in sorted(wanted):
         named = [document for document in found if document.config.precision == precision]
-        files[precision] = variant_file(named[0] if named else found[0], _path(given))
+        if not any(document.variant for document in named):
+            raise ModelError(f"{precision} weights cannot be made of {given}: search again on this model")
+        files[precision] = variant_file(named[0], _path(given))
     return files
 
 
