@@ -1,7 +1,9 @@
 """How far the outputs of a config are from the reference's, on the same inputs."""
 
 import io
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,15 @@ from numpy.typing import NDArray
 from ovtune import whole
 
 Outputs = Sequence[NDArray[Any]]
-"""The outputs of a model, one array each; the first dimension counts the items."""
-_SAME = 0.01
-_NONSENSE = 0.9
-"""Below this cosine no precision that is fit for use comes."""
+"""The outputs of a model for one item, one array each."""
+_REALS = "f"
+_CHUNK = 1 << 20
+_REPRESENTABLE = 65504.0
+"""The largest number of f16: what lies beyond, such as the filling of a mask, may become infinite there."""
+_SIZE_SHARE, _NOISE_TIMES = 0.25, 4.0
+_SAME = 1e-3
+MIXING = 0.05
+"""From this share on a change is more than the rounding of values that were quantized over a whole batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,125 +32,274 @@ class Agreement:
     Attributes:
         reference: What made the reference's, such as ``CPU f32``.
         items: How many items were compared, one that was run several times counted as often.
-        max_abs: The largest difference of two values; None where one is no number and the reference's is.
-        max_rel: The largest difference as a share of the largest magnitude in that output of the reference, or the
-            difference itself where that is zero; None likewise.
+        max_abs: The largest difference of two values; None where one is no number and the reference's is another.
+        max_rel: The largest difference as a share of the largest magnitude in that output of the reference, over all
+            outputs, or the difference itself where that magnitude is zero; None as ``max_abs``. Of integers and
+            booleans the share of the values that differ, where that is less.
         cosine: The least cosine between an item's output and the reference's, -1 to 1, of the outputs that are reals;
-            of a single value or of none but zeros it is 1 where they agree and else 0; 1 where there are none.
+            None where these have no direction: single values, or nothing but zeros.
         top1: The share of the items whose largest value stands in the same place, 0 to 1; None where the model's
             outputs are no class scores: one output of reals with a list of at least two values for each item.
+        nonsense: Whether an output has nothing to do with the reference's, see :class:`Reference`.
     """
 
     reference: str
     items: int
     max_abs: float | None
     max_rel: float | None
-    cosine: float
+    cosine: float | None
     top1: float | None
-
-    @property
-    def nonsense(self) -> bool:
-        """Whether the outputs have next to nothing to do with the reference's."""
-        return self.max_abs is None or self.cosine < _NONSENSE
+    nonsense: bool = False
 
     @property
     def words(self) -> str:
         """The figures as a person would say them."""
         if self.max_abs is None or self.max_rel is None:
             return "some are no numbers"
+        if self.max_abs == 0:
+            return "the same"
+        direction = "" if self.cosine is None else f"; cosine {self.cosine:.6g}"
         same = "" if self.top1 is None else f", top-1 the same in {self.top1:.0%}"
-        return f"off by at most {self.max_abs:.2g}, {self.max_rel:.2%} of the largest; cosine {self.cosine:.6g}{same}"
+        return f"off by at most {_short(self.max_abs)}, {share(self.max_rel)} of the largest{direction}{same}"
 
 
-def compare(reference: Outputs, outputs: Outputs, *, name: str) -> Agreement:
-    """How far ``outputs`` are from those of the ``reference``, item by item; ``name`` says what made these.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The outputs that others are compared with, or why there are none.
 
-    Raises:
-        ValueError: they have not the same shapes.
+    Outputs have nothing to do with these where a value is no number and should be one, or where their root mean square
+    difference for an item is beyond all of: the spread of the reference's values, so that their mean would be nearer; a
+    quarter of their size; and four times what low precision does to this output.
+
+    Attributes:
+        name: What made them, such as ``CPU f32``.
+        items: The outputs of one item after the other.
+        noise: For each output the root mean square difference that low precision makes on the reference's device.
+        reason: Why there are no items; "" where there are.
     """
-    if [r.shape for r in reference] != [o.shape for o in outputs]:
-        raise ValueError(f"outputs of shapes {[o.shape for o in outputs]}, not {[r.shape for r in reference]}")
-    pairs = [
-        (r.reshape(len(r), -1).astype(np.float64), o.reshape(len(o), -1).astype(np.float64))
-        for r, o in zip(reference, outputs, strict=True)
-    ]
-    reals = [pair for pair, r in zip(pairs, reference, strict=True) if r.dtype.kind == "f"]
-    differences = [_difference(r, o) for r, o in pairs]
-    numbers = all(bool(np.all(np.isfinite(d))) for d in differences)
-    shares = [_share(d, r) for d, (r, _) in zip(differences, pairs, strict=True)]
-    return Agreement(
-        reference=name,
-        items=len(pairs[0][0]) if pairs else 0,
-        max_abs=max((float(np.max(d, initial=0.0)) for d in differences), default=0.0) if numbers else None,
-        max_rel=max(shares, default=0.0) if numbers else None,
-        cosine=min((_cosine(r, o) for r, o in reals), default=1.0) if numbers else 0.0,
-        top1=_top1(reference[0], outputs[0]) if len(pairs) == len(reals) == 1 else None,
-    )
+
+    name: str = ""
+    items: Sequence[Outputs] = ()
+    noise: Sequence[float] = ()
+    reason: str = ""
 
 
-def same_items(single: Outputs, batched: Outputs) -> bool:
-    """Whether items give the same in a batch as alone: what is off by more than a hundredth is another answer.
+class Comparison:
+    """Outputs laid beside those of a reference, one item after the other."""
 
-    Places and counts may change by next to nothing in the values that they follow from: where there are reals,
-    these are compared alone.
+    def __init__(self, reference: Reference) -> None:
+        self._reference = reference
+        self._scales = [_Scale(list(values)) for values in zip(*reference.items, strict=True)]
+        self._found = [_Found() for _ in self._scales]
+        self._places: list[bool] = []
+        self._items = 0
 
-    Raises:
-        ValueError: they have not the same shapes.
-    """
-    reals = [place for place, values in enumerate(single) if values.dtype.kind == "f"] or range(len(single))
-    found = compare([single[i] for i in reals], [batched[i] for i in reals], name="single items")
-    return found.max_rel is not None and found.max_rel <= _SAME
+    def add(self, number: int, outputs: Outputs) -> None:
+        """Compares the ``outputs`` for the item of that number.
+
+        Raises:
+            ValueError: they have not the same shapes.
+        """
+        expected = self._reference.items[number]
+        if [r.shape for r in expected] != [o.shape for o in outputs]:
+            shapes = [[list(a.shape) for a in one] for one in (outputs, expected)]
+            raise ValueError(f"its outputs are of shapes {shapes[0]} and the reference's of {shapes[1]}")
+        for place, (one, other) in enumerate(zip(expected, outputs, strict=True)):
+            tally = _Tally(one, other)
+            limit = self._scales[place].limit(self._reference.noise[place])
+            self._found[place].add(tally, limit, judged=one.dtype.kind == _REALS)
+        if len(expected) == 1 and _are_scores(expected[0]):
+            self._places.append(_same_place(expected[0].ravel(), outputs[0].ravel()))
+        self._items += 1
+
+    @property
+    def result(self) -> Agreement | None:
+        """What was found; None before the first item."""
+        if not self._items:
+            return None
+        cosines = [found.cosine for found in self._found if found.cosine is not None]
+        numbers = all(math.isfinite(found.largest) for found in self._found)
+        shares = [found.share(scale.size) for found, scale in zip(self._found, self._scales, strict=True)]
+        return Agreement(
+            reference=self._reference.name,
+            items=self._items,
+            max_abs=max((found.largest for found in self._found), default=0.0) if numbers else None,
+            max_rel=max(shares, default=0.0) if numbers else None,
+            cosine=min(cosines, default=None) if numbers else None,
+            top1=sum(self._places) / len(self._places) if self._places else None,
+            nonsense=any(found.nonsense for found in self._found),
+        )
 
 
-def write(path: str, name: str, outputs: Outputs) -> None:
-    """Keeps the reference's outputs in a file.
+def noise_of(reference: Sequence[Outputs], rough: Sequence[Outputs]) -> list[float]:
+    """For each output the root mean square difference of its worst item; infinite where shapes or numbers differ."""
+    worst = [0.0] * len(reference[0])
+    for one, other in zip(reference, rough, strict=False):
+        for place, (r, o) in enumerate(zip(one, other, strict=True)):
+            tally = _Tally(r, o) if r.shape == o.shape else None
+            worst[place] = max(worst[place], math.inf if tally is None or tally.broken else tally.off)
+    return worst
+
+
+def settled(once: Sequence[Outputs], again: Sequence[Outputs]) -> bool:
+    """Whether two runs of the same items gave the same outputs, but for the order of additions."""
+    return change(once, again) < _SAME
+
+
+def change(once: Sequence[Outputs], again: Sequence[Outputs]) -> float:
+    """How far two runs of the same items lie apart, as a share of the largest magnitude; infinite for other shapes."""
+    comparison = Comparison(Reference(items=once, noise=[0.0] * len(once[0])))
+    try:
+        for number, outputs in enumerate(again):
+            comparison.add(number, outputs)
+    except ValueError:
+        return math.inf
+    found = comparison.result
+    return math.inf if found is None or found.max_rel is None else found.max_rel
+
+
+def write(path: str, reference: Reference) -> None:
+    """Keeps a reference in a file.
 
     Raises:
         StorageError: it cannot be written.
     """
+    about = {
+        "name": reference.name,
+        "noise": list(reference.noise),
+        "reason": reference.reason,
+        "items": len(reference.items),
+    }
+    arrays = {f"{i} {k}": values for i, item in enumerate(reference.items) for k, values in enumerate(item)}
     buffer = io.BytesIO()
-    np.savez(buffer, np.array(name), *outputs)
+    np.savez(buffer, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
     whole.write(Path(path), buffer.getvalue())
 
 
-def read(path: str) -> tuple[str, list[NDArray[Any]]]:
-    """What :func:`write` kept: what made the outputs, and these."""
+def read(path: str) -> Reference:
+    """What :func:`write` kept."""
     with np.load(path) as file:
-        name, *outputs = (file[key] for key in file.files)
-    return str(name), outputs
+        about = json.loads(str(file["about"]))
+        places = range(len(about["noise"]))
+        items = [[file[f"{i} {k}"] for k in places] for i in range(about["items"])]
+        del about["items"]
+        return Reference(items=items, **about)
 
 
-def _difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The distances of the values; infinite where one of them is no number and the other is not the same."""
-    same = (one == other) | (np.isnan(one) & np.isnan(other))
-    with np.errstate(invalid="ignore", over="ignore"):
-        distance = np.abs(one - other)
-    return np.where(same, 0.0, np.where(np.isnan(distance), np.inf, distance))
+def reason_in(path: str) -> str:
+    """Why the file holds no outputs; "" where it does."""
+    with np.load(path) as file:
+        return str(json.loads(str(file["about"]))["reason"])
 
 
-def _share(difference: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
-    magnitude = float(np.max(np.abs(reference), where=np.isfinite(reference), initial=0.0))
-    largest = float(np.max(difference, initial=0.0))
-    return largest / magnitude if magnitude > 0 else largest
+def share(value: float) -> str:
+    """A share in percent, with two digits however small it is."""
+    return f"{100 * value:.2g} %" if value < 1 else f"{100 * value:.0f} %"
 
 
-def _cosine(reference: NDArray[np.float64], outputs: NDArray[np.float64]) -> float:
-    """The least one over the items."""
-    least = 1.0
-    for one, other in zip(reference, outputs, strict=True):
-        both = np.isfinite(one) & np.isfinite(other)
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if 100 <= value < 1e9 else f"{value:.2g}"
+
+
+class _Tally:
+    """The sums over one output of one item, taken in parts: an output may be as large as the memory."""
+
+    def __init__(self, reference: NDArray[Any], outputs: NDArray[Any]) -> None:
+        self.largest, self.broken = 0.0, False
+        self.differ, self.values = 0, reference.size
+        self._dot = self._one = self._other = self._squares = 0.0
+        self._counted = 0
+        for one, other in zip(_parts(reference), _parts(outputs), strict=True):
+            self._add(one, other)
+
+    @property
+    def off(self) -> float:
+        """The root mean square difference."""
+        return math.sqrt(self._squares / self._counted) if self._counted else 0.0
+
+    @property
+    def cosine(self) -> float | None:
+        """None where one of them has no direction."""
+        length = math.sqrt(self._one) * math.sqrt(self._other)
+        return max(-1.0, min(1.0, self._dot / length)) if length > 0 and self.values > 1 else None
+
+    def _add(self, one: NDArray[np.float64], other: NDArray[np.float64]) -> None:
+        same = (one == other) | (np.isnan(one) & np.isnan(other))
+        with np.errstate(invalid="ignore", over="ignore"):
+            distance = np.where(same, 0.0, np.abs(one - other))
+        distance[np.isnan(distance)] = np.inf
+        self.largest = max(self.largest, float(np.max(distance, initial=0.0)))
+        self.differ += int(np.count_nonzero(~same))
+        usual = np.isfinite(one) & (np.abs(one) <= _REPRESENTABLE)
+        self.broken |= bool(np.any(usual & ~np.isfinite(other)))
+        both = usual & np.isfinite(other)
         a, b = one[both], other[both]
-        lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-        if len(a) < 2 or lengths == 0:
-            least = min(least, 1.0 if np.allclose(a, b, rtol=0.1) else 0.0)
-        else:
-            least = min(least, float(a @ b) / lengths)
-    return max(-1.0, least)
+        self._dot += float(a @ b)
+        self._one += float(a @ a)
+        self._other += float(b @ b)
+        self._squares += float(np.sum(distance[both] ** 2))
+        self._counted += len(a)
 
 
-def _top1(reference: NDArray[Any], outputs: NDArray[Any]) -> float | None:
-    """The share of items whose largest value stands in the same place, where each item's output is one list."""
-    if sum(size > 1 for size in reference.shape[1:]) != 1 or len(reference) == 0:
-        return None
-    places = [np.argmax(np.nan_to_num(a.reshape(len(a), -1), nan=-np.inf), axis=1) for a in (reference, outputs)]
-    return float(np.mean(places[0] == places[1]))
+class _Scale:
+    """How large the values of one output of the reference are, over all its items."""
+
+    def __init__(self, items: Sequence[NDArray[Any]]) -> None:
+        self.size = total = squares = 0.0
+        count = 0
+        for values in (part for item in items for part in _parts(item)):
+            finite = values[np.isfinite(values)]
+            self.size = max(self.size, float(np.max(np.abs(finite), initial=0.0)))
+            usual = finite[np.abs(finite) <= _REPRESENTABLE]
+            total, squares, count = total + float(np.sum(usual)), squares + float(usual @ usual), count + len(usual)
+        mean = total / count if count else 0.0
+        self._rms = math.sqrt(squares / count) if count else 0.0
+        self._spread = math.sqrt(max(0.0, squares / count - mean**2)) if count else 0.0
+
+    def limit(self, noise: float) -> float:
+        """From which root mean square difference on an output has nothing to do with this one; without size, none."""
+        if self._rms == 0:
+            return math.inf
+        return max(self._spread, _SIZE_SHARE * self._rms, _NOISE_TIMES * noise)
+
+
+class _Found:
+    """What was found of one output, over the items."""
+
+    def __init__(self) -> None:
+        self.largest, self.nonsense = 0.0, False
+        self.cosine: float | None = None
+        self._differ = self._values = 0
+        self._exact = False
+
+    def add(self, tally: _Tally, limit: float, *, judged: bool) -> None:
+        """Takes an item in; ``judged`` tells whether the output is one of reals."""
+        self.largest = max(self.largest, tally.largest)
+        self._differ, self._values = self._differ + tally.differ, self._values + tally.values
+        self._exact = not judged
+        if judged:
+            self.nonsense |= tally.broken or tally.off >= limit
+            if tally.cosine is not None:
+                self.cosine = tally.cosine if self.cosine is None else min(self.cosine, tally.cosine)
+
+    def share(self, size: float) -> float:
+        """The largest difference as a share of the output's ``size``."""
+        relative = self.largest / size if size > 0 else self.largest
+        return min(relative, self._differ / self._values) if self._exact and self._values else relative
+
+
+def _parts(values: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
+    flat = np.atleast_1d(values).reshape(-1)
+    for start in range(0, flat.size, _CHUNK):
+        yield flat[start : start + _CHUNK].astype(np.float64)
+
+
+def _are_scores(values: NDArray[Any]) -> bool:
+    return values.dtype.kind == _REALS and sum(size > 1 for size in values.shape) == 1 and values.size > 1
+
+
+def _same_place(reference: NDArray[Any], outputs: NDArray[Any]) -> bool:
+    """Whether the largest value stands where the reference has its largest, or one that is as large."""
+    ours = np.nan_to_num(outputs, nan=-np.inf)
+    theirs = np.nan_to_num(reference, nan=-np.inf)
+    return bool(theirs[int(np.argmax(ours))] == np.max(theirs))

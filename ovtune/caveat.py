@@ -18,6 +18,7 @@ WORDING: Mapping[str, str] = {
     "few_recorded": "The recording holds fresh blocks for {pairs} of the {planned} pairs that the duel had time for.",
     "generator_late": "The load generator was {late_ms:.3g} ms late at p99: the latencies hold that error.",
     "key_dropped": "{name} was asked for and the runtime shows no such setting.",
+    "not_compared": "Its outputs were not compared with the reference's: {reason}.",
     "not_steady": "The speed had not settled after {warmup_s:.1f} s of warm-up.",
     "not_sustained": "The load of {rate_per_s:.4g}/s was not sustained: the backlog grew to {backlog_ms:.4g} ms.",
     "one_batch": "Only a batch of 1 was searched, without automatic batching: {reason}.",

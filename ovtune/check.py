@@ -22,7 +22,9 @@ from typing import Literal
 import numpy as np
 
 from ovtune import duel, stats
+from ovtune.agreement import share
 from ovtune.duel import Ratio, Work
+from ovtune.goal import Goal
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.promise import Promise
 
@@ -198,6 +200,17 @@ def _blame(promise: Promise, pairs: Sequence[tuple[Block, Block]], looks: int) -
     return "machine" if low > floor else "open"
 
 
+def _error(goal: Goal, blocks: Sequence[Block]) -> Iterator[tuple[str, bool]]:
+    """That the outputs differ too much from the reference's: no reading that chance moves, so one is enough."""
+    if goal.max_error is None:
+        return
+    found = [math.inf if (off := b.outputs.max_rel) is None else off for b in blocks if b.outputs is not None]
+    worst = max(found, default=0.0)
+    if worst > goal.max_error:
+        told = f"differ by {share(worst)} of their largest" if math.isfinite(worst) else "are no numbers in places"
+        yield f"outputs {told}, above the limit of {share(goal.max_error)}", True
+
+
 def _limits(promise: Promise, blocks: Sequence[Block], looks: int) -> Iterator[tuple[str, bool]]:
     """Each limit that today's figures lie beyond, in words, and whether their whole interval does.
 
@@ -229,6 +242,7 @@ def _limits(promise: Promise, blocks: Sequence[Block], looks: int) -> Iterator[t
         if found is not None:
             limit = f"{goal.max_memory_bytes / 1e6:.4g} MB"
             yield f"memory is {found[0] / 1e6:.4g} MB, above the limit of {limit}", found[1]
+    yield from _error(goal, blocks)
     lost = sum(any(caveat.kind == "not_sustained" for caveat in block.caveats) for block in blocks)
     if 2 * lost > len(blocks):
         text = f"the load was not sustained in {lost} of {len(blocks)} blocks"

@@ -12,6 +12,7 @@ from ovtune import document as documents
 from ovtune.check import Judgement
 from ovtune.config import Config
 from ovtune.content import Feed
+from ovtune.deploy import variant_file
 from ovtune.document import Document
 from ovtune.environment import describe_host
 from ovtune.errors import DeploymentError, DeviceError, MeasurementError, ModelError, UsageError
@@ -19,7 +20,7 @@ from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome
 from ovtune.host import exclusive, kept_on, read_cpus
 from ovtune.ledger import REPEATED
 from ovtune.measurement import Block, Plan
-from ovtune.model import DEMO_PREFIX, Model
+from ovtune.model import DEMO_PREFIX, Model, digest
 from ovtune.promise import Promise, promise_of, workload_of
 from ovtune.soak import Soak
 from ovtune.trial_process import TrialProcess
@@ -144,7 +145,7 @@ def run(request: Request, watch: Watch) -> Finding:
     document = documents.read(request.config)
     against = documents.read(request.against) if request.against is not None else None
     promise_of(document, against, margin=request.margin)
-    path = _path(request.model or document.model.path)
+    path = _path(_original(document, request.model))
     with ExitStack() as holding:
         lock = holding.enter_context(exclusive(wait=request.wait, stopping=watch.stopping))
         folder = Path(holding.enter_context(tempfile.TemporaryDirectory()))
@@ -157,13 +158,18 @@ def run(request: Request, watch: Watch) -> Finding:
         )
         differences = (*own, *(f"{request.against}: {text}" for text in other if text not in own))
         _check_something(promise, differences)
+        documents_ = [document] if against is None else [document, against]
+        wanted = {promise.config.precision} | ({promise.opponent.config.precision} if promise.opponent else set())
+        variants = _variants(documents_, wanted - set(model.precisions), request.model or path)
+        own_weights = [precision for precision in model.precisions if precision in wanted]
         evaluator = TrialProcess(
-            files=preparation.weights(model, request.plugins, folder, _precisions(promise, model)),
+            files=preparation.weights(model, request.plugins, folder, own_weights) | variants,
             plugins=request.plugins,
             workload=workload_of(document),
             feed=_feed(document, model),
             keep_open=(lock,),
             cache=str(folder / "compiled"),
+            reference=_reference(document, model, request.plugins, folder),
         )
         pairs = measure(evaluator, promise, request, watch)
         soaked, failures = _soak(evaluator, promise, pairs, request, watch)
@@ -367,13 +373,30 @@ def _cpu_set(document: Document) -> str | None:
         return None
 
 
-def _precisions(promise: Promise, model: Model) -> list[str]:
-    configs = [promise.config] + ([promise.opponent.config] if promise.opponent is not None else [])
-    wanted = {config.precision for config in configs}
-    missing = sorted(wanted - set(model.precisions))
-    if missing:
-        raise ModelError(f"{missing[0]} weights cannot be made of {model.path}: search again on this model")
-    return [precision for precision in model.precisions if precision in wanted]
+def _original(document: Document, given: str | None) -> str:
+    """The model: what was given, unless that is the variant that the config runs in the model's place."""
+    if given is None or document.variant is None:
+        return given or document.model.path
+    return document.model.path if digest(_path(given)) == document.variant.sha256 else given
+
+
+def _variants(found: Sequence[Document], wanted: set[str], given: str) -> dict[str, str]:
+    """The files of what the model has no weights of: the variants that the documents name."""
+    files: dict[str, str] = {}
+    for precision in sorted(wanted):
+        named = [document for document in found if document.config.precision == precision]
+        if not any(document.variant for document in named):
+            raise ModelError(f"{precision} weights cannot be made of {given}: search again on this model")
+        files[precision] = variant_file(named[0], _path(given))
+    return files
+
+
+def _reference(document: Document, model: Model, plugins: Mapping[str, str], folder: Path) -> str | None:
+    """The file of the outputs to compare with; None where they were compared on inputs that a check does not have."""
+    if document.outputs is None or document.outputs.inputs != "random":
+        return None
+    shapes = document.to_config().shapes
+    return preparation.reference_of(model, folder, feed=Feed(inputs=model.inputs), shapes=shapes, plugins=plugins)
 
 
 def _check_something(promise: Promise, differences: Sequence[str]) -> None:

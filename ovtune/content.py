@@ -44,10 +44,12 @@ class Content:
     Attributes:
         seed: Seeds random values.
         items: The user's items, taken in turn; none for random values.
+        coarse: Whether reals are cut to the bits that bf16 has.
     """
 
     seed: int = 0
     items: Sequence[Item] = ()
+    coarse: bool = False
 
     def generator(self, item: int, port: int) -> np.random.Generator:
         """What draws the random values of one item for one input."""

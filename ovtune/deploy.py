@@ -95,14 +95,26 @@ def _network(document: Document, path: str, core: Runtime) -> Any:
     precision = document.config.precision
     if precision in PRECISIONS:
         return with_weights(core, core.read(path), precision)
-    if document.variant is None:
+    return core.read(variant_file(document, path))
+
+
+def variant_file(document: Document, path: str) -> str:
+    """The file of the variant that a document's config runs: ``path`` where it is that, else where it was measured.
+
+    Raises:
+        ModelError: the document names none, or it is not there any more.
+    """
+    precision, variant = document.config.precision, document.variant
+    if variant is None:
         raise ModelError(f"{precision!r} weights cannot be made: search again with {' or '.join(PRECISIONS)}")
-    own = document.variant.path
-    if digest(path) == document.variant.sha256:
-        return core.read(path)
-    if digest(own) != document.variant.sha256:
-        raise ModelError(f"variant {precision} at {own} is not the file that was measured: give that one as the model")
-    return core.read(own)
+    for candidate in (path, variant.path):
+        with contextlib.suppress(ModelError):
+            if digest(candidate) == variant.sha256:
+                return candidate
+    raise ModelError(
+        f"variant {precision} is not at {variant.path} as it was measured ({variant.sha256[:8]}): "
+        "give the path of that file as the model"
+    )
 
 
 def differences(document: Document, path: str, core: Runtime) -> Iterator[str]:

@@ -152,12 +152,29 @@ class CapacityPart(_Part):
     samples: Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
+class OutputsPart(_Part):
+    """How far the outputs are from the reference's; ``max_rel`` is a share of the largest magnitude there.
+
+    ``cosine`` is null where the outputs have no direction, ``top1`` where they are no class scores; ``inputs`` tells
+    whether these were random values or the user's.
+    """
+
+    reference: str
+    max_abs: Positive
+    max_rel: Positive
+    cosine: Finite | None
+    top1: Positive | None
+    items: Count | None = None
+    inputs: Literal["random", "given"] = "random"
+
+
 class BaselinePart(_Part):
     """The strongest of OpenVINO's own answers."""
 
     name: str
     config: ConfigPart
     measured: MeasuredPart
+    outputs: OutputsPart | None = None
     capacity: CapacityPart | None = None
 
 
@@ -202,16 +219,6 @@ class SoakPart(_Part):
     config: CoursePart
     baseline: CoursePart | None = None
     ratio: Positive | None = None
-
-
-class OutputsPart(_Part):
-    """How far the outputs are from the reference's; ``max_rel`` is a share of the largest magnitude there."""
-
-    reference: str
-    max_abs: Positive
-    max_rel: Positive
-    cosine: Finite
-    top1: Positive | None
 
 
 class FrontPart(_Part):

@@ -5,7 +5,7 @@ import functools
 import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,10 @@ from ovtune.runtime import Compiled
 
 ITEMS = 8
 """How many items outputs are compared on."""
+_WIDE = (ov.Type.f16, ov.Type.f32, ov.Type.f64)
+_UPPER_BITS = np.uint32(0xFFFF0000)
+_PARTIAL_MS = 100
+"""How long a partial batch waits for more while items are compared."""
 _BITS_OF_ONE = {"f8e4m3": 0x38, "f8e5m2": 0x3C}
 
 
@@ -158,51 +162,81 @@ def _is_stateful(request: Any) -> bool:
     return False
 
 
-def infer_items(
-    compiled: Compiled, engine: Requests, content: Content, *, batch_size: int, time_s: float
-) -> tuple[list[int], list[NDArray[Any]]]:
-    """Runs :data:`ITEMS` items, which depend on nothing but their number, in batches, all requests at once.
+def infer_items(  # noqa: PLR0913 - how much of what is run, by name
+    compiled: Compiled, engine: Requests, content: Content, *, config: Config, items: int, time_s: float, limit_s: float
+) -> Iterator[tuple[int, list[NDArray[Any]]]]:
+    """Runs items, which depend on nothing but their number, in batches, and gives their outputs one by one.
 
-    Each place of each request's batch gets an item, the same one again where there are more places than items. The
-    engine is of no use afterwards: its queue is not told of these runs.
+    First one request, or as many as automatic batching takes together; then all at once but those that never fill a
+    batch, until each place of each request's batch had an item and all items were run. The engine is of no use
+    afterwards: its queue is not told.
 
     Args:
         compiled: The compiled model.
         engine: Its requests, none of them running.
         content: What the items are.
-        batch_size: How many items a request holds.
-        time_s: After this time nothing more is begun.
+        config: How many items a request holds, and how many requests are batched.
+        items: How many different items to run.
+        time_s: What would not be done within this time is not begun.
+        limit_s: How long the first requests are waited for.
 
-    Returns:
-        The numbers of the items that were run, and the outputs, whose first dimension counts these.
+    Yields:
+        The number of an item, from 0, and its outputs, which are to be copied before the next one is asked for.
+
+    Raises:
+        TimeoutError: a request was not done in time.
     """
-    ran: list[int] = []
-    found: list[list[NDArray[Any]]] = []
-    places = len(engine.requests) * batch_size
-    until = time.perf_counter() + time_s
-    while len(ran) < max(ITEMS, places) and (not ran or time.perf_counter() < until):
-        for request in engine.requests:
-            items = [(len(ran) + i) % ITEMS for i in range(batch_size)]
-            ran += items
-            for number, port in enumerate(compiled.model.inputs):
-                _fill(request.get_tensor(port), number, items, content)
-            if _is_stateful(request):
-                request.reset_state()
-        for request in engine.requests:
+    with contextlib.suppress(RuntimeError):
+        if "AUTO_BATCH_TIMEOUT" in compiled.model.get_property("SUPPORTED_PROPERTIES"):
+            compiled.model.set_property({"AUTO_BATCH_TIMEOUT": _PARTIAL_MS})
+    began = time.perf_counter()
+    group = min(config.auto_batch_size, len(engine.requests))
+    requests = list(engine.requests[: len(engine.requests) // group * group])
+    wave, ran = requests[:group], 0
+    while True:
+        at = time.perf_counter()
+        held = []
+        for request in wave:
+            held.append([(ran + i) % items for i in range(config.batch_size)])
+            ran += config.batch_size
+            _prepare(compiled, request, held[-1], content)
+        for request in wave:
             request.start_async()
-        for request in engine.requests:
-            request.wait()
-            values = [_values(request.get_tensor(port)) for port in compiled.model.outputs]
-            found.append([v.reshape(batch_size, -1, *v.shape[1:]) if v.ndim else v.reshape(1) for v in values])
-    return ran, [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        until = at + limit_s
+        for request, numbers in zip(wave, held, strict=True):
+            if not request.wait_for(max(1, int(1000 * (until - time.perf_counter())))):
+                raise TimeoutError(f"an inference took longer than {limit_s:.3g} s")
+            outputs = [_values(request.get_tensor(port)) for port in compiled.model.outputs]
+            for place, number in enumerate(numbers):
+                yield number, [_share_of(values, place, config.batch_size) for values in outputs]
+        took_s = (time.perf_counter() - at) * len(requests) / len(wave)
+        whole = len(wave) == len(requests)
+        if (whole and ran >= items) or time.perf_counter() + took_s > began + time_s:
+            return
+        wave = requests
+
+
+def _prepare(compiled: Compiled, request: Any, items: Sequence[int], content: Content) -> None:
+    for number, port in enumerate(compiled.model.inputs):
+        _fill(request.get_tensor(port), number, items, content)
+    if _is_stateful(request):
+        request.reset_state()
+
+
+def _share_of(values: NDArray[Any], place: int, batch_size: int) -> NDArray[Any]:
+    """One item's part of an output, which holds one after the other in its first dimension."""
+    if batch_size == 1:
+        return values
+    size = len(values) // batch_size
+    return values[place * size : (place + 1) * size]
 
 
 def _values(tensor: ov.Tensor) -> NDArray[Any]:
-    """A copy of a tensor's values; NumPy knows no bf16, whose bits are the upper half of a 32-bit real's."""
+    """A tensor's values; NumPy knows no bf16, whose bits are the upper half of a 32-bit real's."""
     data: NDArray[Any] = tensor.data
     if tensor.element_type == ov.Type.bf16:
         return (data.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-    return np.array(data)
+    return data
 
 
 def _fill_all(compiled: Compiled, requests: Sequence[Any], batch_size: int, content: Content) -> None:
@@ -251,12 +285,19 @@ def _fill(tensor: ov.Tensor, port: int, items: Sequence[int], content: Content) 
             values = _stored(kind, content.items[item % len(content.items)][port]).reshape(part.shape)
         else:
             values = _drawn(kind, part.shape, content.generator(item, port))
+        if content.coarse and kind in _WIDE:
+            values = _coarse(values)
         part[...] = values.astype(part.dtype)
 
 
 def _stored(kind: ov.Type, values: NDArray[Any]) -> NDArray[Any]:
     """Values as a tensor of type ``kind`` holds them; what NumPy has no type for is cut off, not rounded."""
     return values.astype(np.float32).view(np.uint32) >> 16 if kind == ov.Type.bf16 else values
+
+
+def _coarse(values: NDArray[Any]) -> NDArray[Any]:
+    """Reals cut to the bits that bf16 has of them."""
+    return (np.ascontiguousarray(values, dtype=np.float32).view(np.uint32) & _UPPER_BITS).view(np.float32)
 
 
 def _drawn(kind: ov.Type, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:

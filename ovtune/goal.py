@@ -5,11 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from ovtune.agreement import Agreement, share
 from ovtune.errors import UsageError
 from ovtune.estimate import Estimate, Quantity
 from ovtune.measurement import LatencyMetric
 
 Prefer = Literal["throughput", "latency", "balanced", "efficiency"]
+_FAR = 10.0
+"""How far outside a limit is what does not tell: further than most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,8 @@ class Goal:
         max_latency_ms: The most that the latency objective may be.
         min_throughput_per_s: The fewest inferences per second.
         max_memory_bytes: The most memory over an idle process.
-        max_error: The largest difference of an output from the reference's, as a share of the largest magnitude there.
+        max_error: The largest difference of an output's values from the reference's, as a share of the largest
+            magnitude in that output. A config whose outputs were not compared does not keep it.
         deadline_ms: When a camera's frame is late, where a number of cameras is asked for.
         margin: The relative difference that counts as one.
 
@@ -45,8 +49,8 @@ class Goal:
     def __post_init__(self) -> None:
         for name in ("max_latency_ms", "min_throughput_per_s", "max_memory_bytes", "max_error", "deadline_ms"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UsageError(f"{name} is {value:g}: a limit must be above zero")
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{name} is {value:g}: a limit must be above zero and finite")
         if not 0 < self.margin < 1:
             raise UsageError(f"margin is {self.margin:g}: it must lie between 0 and 1, such as 2%")
 
@@ -73,9 +77,8 @@ def breaches(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> tuple[str
         found.append(f"throughput {estimate.throughput_per_s.value:.4g}/s is below {goal.min_throughput_per_s:.4g}/s")
     if goal.max_memory_bytes is not None and estimate.memory_bytes > goal.max_memory_bytes:
         found.append(f"memory {estimate.memory_bytes / 1e6:.4g} MB is above {goal.max_memory_bytes / 1e6:.4g} MB")
-    error = _error(estimate)
-    if goal.max_error is not None and error is not None and error > goal.max_error:
-        found.append(f"outputs differ by {error:.2g} of their largest, which is above {goal.max_error:g}")
+    if goal.max_error is not None and _error(estimate) > goal.max_error:
+        found.append(_breach_of_error(estimate.outputs, goal.max_error))
     if not estimate.sustained:
         found.append("the load is not sustained")
     return tuple(found)
@@ -138,15 +141,23 @@ def _distance(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> float:
         missing += max(0.0, math.log(goal.min_throughput_per_s / estimate.throughput_per_s.value))
     if goal.max_memory_bytes is not None:
         missing += max(0.0, math.log(max(estimate.memory_bytes, 1) / goal.max_memory_bytes))
-    error = _error(estimate)
-    if goal.max_error is not None and error:
-        missing += max(0.0, math.log(error / goal.max_error))
+    if goal.max_error is not None:
+        missing += min(_FAR, max(0.0, math.log(max(_error(estimate), 1e-300) / goal.max_error)))
     return missing + (0.0 if estimate.sustained else 1.0)
 
 
-def _error(estimate: Estimate) -> float | None:
-    """The largest difference of the outputs as a share; None where they were not compared."""
-    return None if estimate.outputs is None else estimate.outputs.max_rel
+def _error(estimate: Estimate) -> float:
+    """The largest difference of the outputs as a share; infinite where they were not compared, or are no numbers."""
+    error = None if estimate.outputs is None else estimate.outputs.max_rel
+    return math.inf if error is None else error
+
+
+def _breach_of_error(outputs: Agreement | None, limit: float) -> str:
+    if outputs is None:
+        return "outputs were not compared with the reference's"
+    if outputs.max_rel is None:
+        return "outputs are no numbers where the reference's are, or the other way round"
+    return f"outputs differ by {share(outputs.max_rel)} of their largest, which is above {share(limit)}"
 
 
 def _latency(estimate: Estimate, metric: LatencyMetric) -> float:

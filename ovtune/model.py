@@ -59,6 +59,7 @@ class Model:
         output_bytes: What the outputs of one item take; 0 where their sizes follow from the values.
         compressed: Whether it has weights of whole numbers that are turned into others as it runs.
         caches: Whether it keeps keys and values of attention from one inference to the next.
+        outputs: The shapes of its outputs, in the model's order; -1 is a size that follows from the values.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Model:
     output_bytes: int = 0
     compressed: bool = False
     caches: bool = False
+    outputs: tuple[tuple[int, ...], ...] = ()
 
     @property
     def item_bytes(self) -> int:

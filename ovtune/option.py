@@ -32,12 +32,18 @@ ShapeTexts = Annotated[
 ]
 Variants = Annotated[
     list[str] | None,
-    typer.Option("--variant", metavar="NAME=FILE", help="Another file of the same model, as int8=model_int8.xml."),
+    typer.Option(
+        "--variant",
+        metavar="NAME=FILE",
+        help="Try another file of the same model, too, as int8=model_int8.xml (repeatable).",
+    ),
 ]
 Int8 = Annotated[
     str | None,
     typer.Option(
-        "--int8", metavar="CALIBRATION", help="Quantize to eight bits by these items (a file or folder), too."
+        "--int8",
+        metavar="CALIBRATION",
+        help="Try it in eight bits, too: by NNCF from these items (a file or folder).",
     ),
 ]
 Inputs = Annotated[
@@ -105,9 +111,12 @@ MaxLatency = Annotated[
     str | None, typer.Option("--max-latency", metavar="TIME", help="Limit of the latency, such as 20ms.")
 ]
 MaxError = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        "--max-error", metavar="SHARE", help="Limit of the outputs' largest difference, as 0.01 of their size."
+        "--max-error",
+        metavar="SHARE",
+        help="Limit of the largest difference of any output value from FP32's, as a share of the largest value in that "
+        "output: 0.01 or 1%.",
     ),
 ]
 Deadline = Annotated[
@@ -140,13 +149,13 @@ def limits(
     max_latency: str | None,
     min_throughput: str | None,
     max_memory: str | None,
-    max_error: float | None,
+    max_error: str | None,
     deadline: str | None = None,
 ) -> dict[str, Any]:
     """The limits of a goal, those that are given."""
     found: dict[str, Any] = {}
     if max_error is not None:
-        found["max_error"] = max_error
+        found["max_error"] = unit.fraction(max_error)
     if max_latency is not None:
         found["max_latency_ms"] = 1000 * unit.duration_s(max_latency)
     if min_throughput is not None:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ovtune import beside, codec, content, space, survey
+from ovtune import agreement, beside, codec, content, space, survey
+from ovtune.agreement import Reference
 from ovtune.cap import capped, thread_cap
 from ovtune.config import Config, split_batch
 from ovtune.content import Feed, files_of
 from ovtune.device_string import worth_trying
 from ovtune.environment import Device, describe_host, topology
-from ovtune.errors import DeviceError, MeasurementError, ModelError, StorageError, StudyError
+from ovtune.errors import DeviceError, MeasurementError, ModelError, StorageError, StudyError, UsageError
 from ovtune.model import DEMO_PREFIX, Model, Shapes, digest
 from ovtune.quantization import Quantization
 from ovtune.setting import SIZES, Size
@@ -95,7 +96,7 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
     """The setup of a new study, whose files lie in ``folder``.
 
     Raises:
-        UsageError: the background command cannot be run.
+        UsageError: the background command cannot be run, the items cannot be read, or two variants have one name.
         ModelError: the model cannot be read.
         DeviceError: none of the device strings can run it.
     """
@@ -107,6 +108,8 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
     model = _model(seen)
     files_ = dict(wish.variants or {})
     if wish.int8 is not None:
+        if INT8 in files_:
+            raise UsageError(f"--int8 {wish.int8} makes a variant of that name, too: name {files_[INT8]} otherwise")
         files_[INT8] = _quantized(wish.int8, model, shapes, folder)
     variants = {name: _variant(name, file, model, wish) for name, file in files_.items()}
     feed = _feed(wish, model)
@@ -253,23 +256,35 @@ def weights(model: Model, plugins: Mapping[str, str], folder: Path, precisions: 
 
 
 def reference(setup: Setup, folder: Path) -> str:
+    """As :func:`reference_of`, of a study's model on what it is fed with."""
+    return reference_of(setup.model, folder, feed=setup.feed, shapes=setup.shapes, plugins=setup.plugins)
+
+
+def reference_of(model: Model, folder: Path, *, feed: Feed, shapes: Shapes, plugins: Mapping[str, str]) -> str:
     """The file of the outputs that those of each config are compared with: made once, kept in ``folder``.
 
+    Where the model does not run in full precision, or not in time, that of the reason, which is looked for anew by the
+    next search.
+
     Raises:
-        OvtuneError: the model does not run in full precision, or the file cannot be written.
+        StorageError: the file cannot be written.
     """
-    about = f"{setup.model.sha256} {setup.feed} {setup.shapes}"
+    about = f"{model.sha256} {feed} {shapes}"
     target = folder / f"outputs-{hashlib.sha256(about.encode()).hexdigest()[:16]}.npz"
     if not target.exists():
         _made(folder)
         question = survey.ReferenceQuestion(
-            path=setup.model.path,
-            plugins=setup.plugins,
+            path=model.path,
+            plugins=plugins,
             target=str(target.resolve()),
-            feed=setup.feed,
-            shapes=setup.shapes,
+            feed=feed,
+            shapes=shapes,
         )
-        ask("refer", codec.dump(question, survey.ReferenceQuestion))
+        try:
+            ask("refer", codec.dump(question, survey.ReferenceQuestion))
+        except (ModelError, DeviceError, MeasurementError) as error:
+            target = target.with_name(f"no-{target.name}")
+            agreement.write(str(target), Reference(reason=str(error)))
     return str(target.resolve())
 
 
@@ -315,27 +330,48 @@ def _variant(name: str, file: str, model: Model, wish: Wish) -> Model:
     """Another file of the same model.
 
     Raises:
-        ModelError: it takes other inputs.
+        ModelError: it takes other inputs, takes them in another order, or gives other outputs.
     """
-    found = _model(sight(file, wish.plugins or {}, wish.shapes))
+    found = _model(sight(_absolute(file), wish.plugins or {}, wish.shapes))
+    todo = "give a file of the same model"
     if [(i.element_type, i.shape) for i in found.inputs] != [(i.element_type, i.shape) for i in model.inputs]:
         ours, theirs = (", ".join(f"{i.element_type} {list(i.shape)}" for i in m.inputs) for m in (found, model))
-        raise ModelError(
-            f"variant {name} ({file}) takes {ours}, the model takes {theirs}: give a file of the same model"
-        )
+        raise ModelError(f"variant {name} ({file}) takes {ours}, the model takes {theirs}: {todo}")
+    names, others = ([i.name for i in m.inputs] for m in (found, model))
+    if names != others and sorted(names) == sorted(others):
+        raise ModelError(f"variant {name} ({file}) takes {', '.join(names)} in this order, the model {others}: {todo}")
+    if len(found.outputs) != len(model.outputs) or not all(map(_alike, found.outputs, model.outputs)):
+        ours, theirs = (", ".join(str(list(shape)) for shape in m.outputs) or "nothing" for m in (found, model))
+        raise ModelError(f"variant {name} ({file}) gives {ours}, the model gives {theirs}: {todo}")
     return found
+
+
+def _alike(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two shapes are one where both are known."""
+    return len(one) == len(other) and all(a == b or -1 in {a, b} for a, b in zip(one, other, strict=True))
+
+
+def _absolute(path: str) -> str:
+    """A path that holds in every folder."""
+    return path if path.startswith(DEMO_PREFIX) else str(Path(path).resolve())
 
 
 def _quantized(calibration: str, model: Model, shapes: Shapes, folder: Path) -> str:
     """The file of the model in eight bits: made once from the items of ``calibration``, kept in ``folder``."""
     feed = Feed(inputs=model.inputs, files=files_of([calibration]))
-    items = hashlib.sha256(b"".join(Path(file).read_bytes() for file in feed.files)).hexdigest()
-    target = (folder / f"{INT8}-{model.sha256[:16]}-{items[:16]}.xml").resolve()
+    deque(content.read(feed.files, model.inputs), maxlen=0)
+    target = (folder / _quantized_name(calibration, model)).resolve()
     if not target.exists():
         _made(folder)
         asked = Quantization(path=model.path, feed=feed, shapes=shapes, target=str(target))
         ask("quantize", codec.dump(asked, Quantization), timeout_s=_QUANTIZING_S)
     return str(target)
+
+
+def _quantized_name(calibration: str, model: Model) -> str:
+    """The name of the file of ``model`` in eight bits, which tells by which items."""
+    items = hashlib.sha256(b"".join(Path(file).read_bytes() for file in files_of([calibration]))).hexdigest()
+    return f"{INT8}-{model.sha256[:16]}-{items[:16]}.xml"
 
 
 def _made(folder: Path) -> None:
@@ -384,9 +420,16 @@ def _spelled(shapes: Shapes | None) -> str | None:
 
 def _changed_variants(setup: Setup, wish: Wish) -> list[str]:
     """How the variants differ from those that a study was made with, by name or by content."""
-    here = {name: model.path for name, model in setup.variants.items()} if wish.variants is None else wish.variants
+    was = {name: model.path for name, model in setup.variants.items()}
+    here = dict(was)
+    if wish.variants is not None or wish.int8 is not None:
+        here = {name: _absolute(path) for name, path in (wish.variants or {}).items()}
+    if wish.int8 is not None:
+        here |= {INT8: was.get(INT8, wish.int8)}
     if here.keys() != setup.variants.keys():
         return [f"variants: {', '.join(here) or 'none'}, not {', '.join(setup.variants) or 'none'}"]
+    if wish.int8 is not None and Path(was[INT8]).name != _quantized_name(wish.int8, setup.model):
+        return [f"variant {INT8}: {wish.int8} holds other items than it was quantized by"]
     return [
         f"variant {name}: {path} is another file than {setup.variants[name].path} was"
         for name, path in here.items()

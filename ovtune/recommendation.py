@@ -66,6 +66,7 @@ def document_of(result: Result) -> Document:
             name=result.baseline.name,
             config=documents.part_of(result.baseline.config),
             measured=_measured(result.baseline_measured),
+            outputs=_outputs(result, result.baseline.config),
             capacity=_capacity(result, result.baseline.config),
         ),
         verdict=VerdictPart(
@@ -132,6 +133,8 @@ def _outputs(result: Result, config: Config) -> OutputsPart | None:
         max_rel=found.max_rel,
         cosine=found.cosine,
         top1=found.top1,
+        items=found.items,
+        inputs="given" if result.study.setup.feed.files else "random",
     )
 
 

@@ -19,7 +19,16 @@ from ovtune.measurement import Block, LatencyMetric
 from ovtune.serving import serve
 from ovtune.soak import Soak
 from ovtune.stability import low_ratio, unstable
-from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, last_confirmation, reason_of, trials_of
+from ovtune.study import (
+    CHOOSING,
+    Baseline,
+    Study,
+    agreement_of,
+    blocks_by_config,
+    last_confirmation,
+    reason_of,
+    trials_of,
+)
 from ovtune.verdict import Verdict, decided, limited, unconfirmed
 
 
@@ -96,6 +105,7 @@ def conclude(study: Study, goal: Goal) -> Result:
     thin = _few_recorded(study)
     if thin is not None and verdict.kind in {"undecided", "unconfirmed"}:
         doubts = (*doubts, thin)
+    doubts = (*doubts, *_uncompared(study, recommended, doubts))
     soaked = _soaked(study, recommended, fight, score)
     if soaked is not None and fight is not None and recommended == fight.candidate and soaked.below(1):
         doubts = (*doubts, Caveat(kind="soak_lost", parameters={"minutes": soaked.config.elapsed_s / 60}))
@@ -248,6 +258,15 @@ def _doubts(study: Study, blocks: Sequence[Block], *, confirmed: bool) -> tuple[
     usual = [_middle(same) for same in found.values() if 3 * len(same) >= len(blocks)]
     usual += study.setup.model.caveats
     return tuple(usual if confirmed else [*usual, Caveat(kind="unconfirmed")])
+
+
+def _uncompared(study: Study, config: Config, known: Sequence[Caveat]) -> tuple[Caveat, ...]:
+    """Why nobody compared the outputs of ``config``, which the first of its blocks alone would tell."""
+    key = study.owners.get(config.key, config.key)
+    if agreement_of(study, config) is not None or any(caveat.kind == "not_compared" for caveat in known):
+        return ()
+    blocks = [v.outcome for v in study.visits if v.config.key == key and isinstance(v.outcome, Block)]
+    return tuple(c for block in blocks for c in block.caveats if c.kind == "not_compared")[:1]
 
 
 def _middle(caveats: Sequence[Caveat]) -> Caveat:

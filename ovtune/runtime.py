@@ -13,6 +13,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,6 +111,13 @@ class Runtime:
         device = next((name for name in names if name == "CPU"), names[0])
         known = self._supported(device)
         return Config(device=device, properties={k: v for k, v in _EXACT.items() if k in known}, nireq=1)
+
+    def rough(self) -> Config:
+        """As :meth:`exact`, in bf16 where the device has it."""
+        exact = self.exact()
+        if "BF16" not in self._device(exact.device).capabilities:
+            return exact
+        return replace(exact, properties={"INFERENCE_PRECISION_HINT": "bf16"})
 
     def unknown(self, config: Config) -> tuple[str, ...]:
         """The config's properties that none of the host's plugins knows: AUTO drops them without a word."""
@@ -304,6 +312,7 @@ def inspect(runtime: Runtime, path: str, shapes: Mapping[str, Sequence[int]]) ->
         compressed=_compressed(network),
         caches=bool(network.get_variables())
         and any(node.get_type_name() == "ScaledDotProductAttention" for node in network.get_ops()),
+        outputs=tuple(_shape(port.partial_shape) for port in network.outputs),
     )
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ovtune import agreement, preparation, recording_file, report, whole
 from ovtune import document as documents
-from ovtune import preparation, recording_file, report, whole
 from ovtune.capacity import bound
 from ovtune.errors import StorageError, StudyError, UsageError
 from ovtune.goal import Goal, usual
@@ -165,6 +165,8 @@ def run(
             store.create(name, setup, goal)
         compiled = place.folder / name / "compiled"
         holding.callback(shutil.rmtree, compiled, ignore_errors=True)
+        reference = preparation.reference(setup, place.folder / name / "model")
+        _check_compared(goal, reference)
         evaluator = TrialProcess(
             files=preparation.files(setup, place.folder / name / "model"),
             plugins=setup.plugins,
@@ -173,7 +175,7 @@ def run(
             beside=setup.beside,
             cache=str(compiled.resolve()),
             feed=setup.feed,
-            reference=preparation.reference(setup, place.folder / name / "model"),
+            reference=reference,
         )
         watch = Watch(emit=emit, stopping=stopping)
         study = Tuning(store, name, evaluator, goal=goal, budget=search.budget, watch=watch).run()
@@ -433,6 +435,17 @@ def _check_told(search: Search, measured: Sequence[Record]) -> None:
         )
     if goal.max_memory_bytes is not None and any(record.memory_bytes is None for record in measured):
         raise UsageError(f"{search.replay} does not tell the memory of all visits: leave --max-memory out")
+
+
+def _check_compared(goal: Goal, reference: str) -> None:
+    """Checks that a limit of the outputs' error can be looked at.
+
+    Raises:
+        UsageError: there is nothing to compare the outputs with.
+    """
+    reason = agreement.reason_in(reference) if goal.max_error is not None else ""
+    if reason:
+        raise UsageError(f"--max-error {goal.max_error:g} needs outputs to compare with ({reason}): leave it out")
 
 
 def _weighed(search: Search, setup: Setup) -> Goal:

@@ -1,25 +1,31 @@
 """What there is to search on this host: devices, the model, and OpenVINO's own answers. Runs inside a child."""
 
-import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ovtune import agreement, runtime
+from ovtune.agreement import Reference
 from ovtune.cap import capped, threads_of
 from ovtune.config import Config, Scalar, split_batch
 from ovtune.content import Feed
 from ovtune.engine import ITEMS, engine_for, infer_items
 from ovtune.environment import Device
-from ovtune.errors import DeviceError
+from ovtune.errors import DeviceError, MeasurementError
 from ovtune.model import Model, Shapes
 from ovtune.runtime import Compiled, Runtime, reshaped
 from ovtune.space import Advice
 from ovtune.wanted import HINTS
 
+_REFERENCE_S, _PATIENCE_S = 8.0, 25.0
+_BATCH = 2
+_MOST_BYTES, _LARGEST_BYTES = 128_000_000, 1_000_000_000
 AdviceList = tuple[Advice, ...]
-_BATCHING_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,14 @@ class ReferenceQuestion:
     target: str
     feed: Feed
     shapes: Shapes = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """How many items to run at most, and whether on inputs in low precision."""
+
+    most: int = ITEMS
+    coarse: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,51 +143,88 @@ def convert(conversion: Conversion) -> None:
 def refer(question: ReferenceQuestion) -> None:
     """Writes the outputs that others are compared with, made in full precision and one item at a time.
 
+    As many items as fit into some seconds and into memory, one at least. Where one item, run again, gives something
+    else, the reason why nothing can be compared is written instead.
+
     Raises:
         ModelError: the model cannot be read.
         DeviceError: no device runs it.
+        MeasurementError: it takes too long, or fails.
         StorageError: they cannot be written.
     """
     core = Runtime(question.plugins)
     config = core.exact()
-    compiled = core.compile(reshaped(core.read(question.path), batch_size=1, shapes=question.shapes), config)
-    content = question.feed.content(0, places=ITEMS)
-    _, outputs = infer_items(compiled, engine_for(compiled, config, content), content, batch_size=1, time_s=math.inf)
     name = f"{config.device} {config.properties.get('INFERENCE_PRECISION_HINT', 'f32')}"
-    agreement.write(question.target, name, outputs)
+    began = time.perf_counter()
+    items = _outputs(core, config, question, Items())
+    reference = Reference(name=name, items=items, noise=[0.0] * len(items[0]))
+    slow_s = time.perf_counter() - began
+    if slow_s < _PATIENCE_S:
+        again = _outputs(core, config, question, Items(most=1))
+        if not agreement.settled(items[:1], again):
+            reference = Reference(reason="the model gives other outputs each time that it is run on the same input")
+        else:
+            rough = _outputs(core, core.rough(), question, Items(most=len(items), coarse=True))
+            noise = agreement.noise_of(items, rough)
+            reference = replace(reference, noise=noise)
+    agreement.write(question.target, reference)
+
+
+def _outputs(
+    core: Runtime, config: Config, question: BatchQuestion | ReferenceQuestion, wanted: Items
+) -> list[list[NDArray[Any]]]:
+    """The outputs of one item after the other, fewer than wanted where they take too much time or memory."""
+    network = reshaped(core.read(question.path), batch_size=config.batch_size, shapes=question.shapes)
+    compiled = core.compile(network, config)
+    content = replace(question.feed.content(0, places=ITEMS), coarse=wanted.coarse)
+    engine = engine_for(compiled, config, content)
+    running = infer_items(
+        compiled, engine, content, config=config, items=wanted.most, time_s=_REFERENCE_S, limit_s=_PATIENCE_S
+    )
+    found: list[list[NDArray[Any]]] = []
+    held = 0
+    try:
+        for _, outputs in running:
+            held += sum(values.nbytes for values in outputs)
+            if found and held > _MOST_BYTES:
+                break
+            if held > _LARGEST_BYTES:
+                raise MeasurementError(
+                    f"outputs of {held / 1e6:.0f} MB for one item cannot be compared: give a smaller --shape"
+                )
+            found.append([np.array(values) for values in outputs])
+    except (RuntimeError, TimeoutError, MemoryError) as error:
+        raise MeasurementError(
+            f"{question.path} does not run on {config.device} in full precision ({runtime.reason(error)}): "
+            "its outputs cannot be compared"
+        ) from error
+    return found
 
 
 def why_one_batch(question: BatchQuestion) -> str:
     """Why a model that can be reshaped must not be run in batches, found by running a few; "" where it can be.
 
-    In full precision, so that a difference between a batch of two and single items is the model's doing.
+    In full precision, so that a difference between a batch of two and single items is the model's doing. Of a model
+    that gives other outputs in each run nobody can tell.
 
     Raises:
         ModelError: the model cannot be read.
         DeviceError: no device runs it.
+        MeasurementError: it takes too long, or fails with single items.
     """
     core = Runtime(question.plugins)
-    try:
-        single = _items(core, question, 1)
-    except RuntimeError:
+    config = core.exact()
+    alone, again = (_outputs(core, config, question, Items(most=most)) for most in (_BATCH, 1))
+    if not agreement.settled(alone[:1], again):
         return ""
     try:
-        batched = _items(core, question, 2)
-        both = min(len(values) for values in (*single, *batched))
-        agreed = agreement.same_items([s[:both] for s in single], [b[:both] for b in batched])
-    except RuntimeError as error:
-        return f"a batch of 2 fails while it runs ({runtime.reason(error)})"
-    except ValueError:
+        together = _outputs(core, replace(config, batch_size=_BATCH), question, Items(most=_BATCH))
+    except MeasurementError as error:
+        if isinstance(error.__cause__, RuntimeError):
+            return f"a batch of 2 fails while it runs ({runtime.reason(error.__cause__)})"
         return ""
-    return "" if agreed else "the outputs of an item depend on the others in its batch"
-
-
-def _items(core: Runtime, question: BatchQuestion, batch_size: int) -> list[Any]:
-    config = replace(core.exact(), batch_size=batch_size)
-    network = reshaped(core.read(question.path), batch_size=batch_size, shapes=question.shapes)
-    compiled, content = core.compile(network, config), question.feed.content(0, places=ITEMS)
-    engine = engine_for(compiled, config, content)
-    return infer_items(compiled, engine, content, batch_size=batch_size, time_s=_BATCHING_S)[1]
+    changed = agreement.change(alone, together[: len(alone)])
+    return "the outputs of an item depend on the others in its batch" if changed > agreement.MIXING else ""
 
 
 def auto_batches(question: DeviceQuestion) -> bool:

@@ -24,7 +24,7 @@ from ovtune.serving import told_of
 from ovtune.soak import Course
 from ovtune.space import Advice
 from ovtune.store import Summary
-from ovtune.study import Phase, Study
+from ovtune.study import Phase, Study, agreement_of
 from ovtune.survey import Sight
 from ovtune.tuning import Budget
 from ovtune.unit import show_duration
@@ -157,11 +157,13 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
     verdict = result.verdict
     table = Table.grid(padding=(0, 2))
     table.add_row("config", Text(result.recommended.words, overflow="fold"))
-    for name, value in (*_capacity(result, result.recommended), *_figures(result.measured, result.goal.latency)):
+    mine = _figures(result.measured, result.goal.latency)
+    for name, value in (*_capacity(result, result.recommended), *mine, *_outputs(result, result.recommended)):
         table.add_row(name, value)
     table.add_row("against", Text(result.baseline.name, overflow="fold"))
     figures = _figures(result.baseline_measured, result.goal.latency)
-    for name, value in (*_capacity(result, result.baseline.config), *figures):
+    outputs = _outputs(result, result.baseline.config)
+    for name, value in (*_capacity(result, result.baseline.config), *figures, *outputs):
         table.add_row(name, value)
     for caveat in result.caveats:
         table.add_row("caveat", Text(caveat.text, style="yellow", overflow="fold"))
@@ -250,6 +252,14 @@ def _capacity(result: Result, config: Config) -> list[tuple[str, str]]:
     owners = result.study.owners
     told = told_of(result.study.setup.workload, result.goal, result.bands.get(owners.get(config.key, config.key)))
     return [("  capacity", told)] if told is not None else []
+
+
+def _outputs(result: Result, config: Config) -> list[tuple[str, str]]:
+    """The line of how far a config's outputs are from the reference's, where that is known."""
+    found = agreement_of(result.study, config)
+    if found is None:
+        return []
+    return [("  outputs", f"{found.words} (beside {found.reference})")]
 
 
 def course(told: Course) -> str:

@@ -1,7 +1,6 @@
 """One visit to one config in this process: read, compile, warm up, measure, and say what was doubtful."""
 
 import contextlib
-import functools
 import math
 import os
 import time
@@ -13,7 +12,7 @@ import psutil
 from numpy.typing import NDArray
 
 from ovtune import agreement, measurement
-from ovtune.agreement import Agreement
+from ovtune.agreement import Agreement, Comparison
 from ovtune.cap import thread_cap, threads_of
 from ovtune.caveat import Caveat
 from ovtune.config import Config, Property
@@ -33,6 +32,8 @@ from ovtune.workload import ClosedLoop, OpenLoop, Workload
 _BUSY_ENOUGH = 0.95
 _LATE_SHARE = 0.05
 _COMPARING_S = 1.0
+_PATIENCE_S = 20.0
+_TIME_SHARE = 0.8
 _UNTIL_EXIT: list[object] = []
 """What is never taken apart: with automatic batching that can take a whole batch timeout, or hang for good."""
 
@@ -109,42 +110,68 @@ def _run(
 ) -> Block | SameAs | Infeasible:
     """Everything that runs inferences; ends early where the config turns out to be one that has been measured."""
     config, plan = order.config, order.plan
+    began = time.perf_counter()
     requests = engine_for(compiled, config, _content(order, plan.seed), copying=order.feed.copying)
     _UNTIL_EXIT.extend((compiled, requests))
-    outputs_of = functools.partial(_agreement, order, compiled, requests)
     engine = Recorder(requests, SystemClock())
     first_ms = first_inference_ms(engine, SystemClock(), group=config.auto_batch_size)
     doubts = (*noticed, *_leave_startup(compiled))
     key = compiled.effective_key(compiled.effective())
     owner = plan.shared.get(key)
     if owner is not None and owner != config.key:
-        return SameAs(config_key=owner, effective_key=key, outputs=outputs_of())
+        outputs, _ = _compared(order, compiled, requests, _left_s(began, plan))
+        return _unless_nonsense(SameAs(config_key=owner, effective_key=key, outputs=outputs))
     opening = _Opening(idle_bytes=idle_bytes, compile_ms=compile_ms, first_inference_ms=first_ms, doubts=doubts)
     block = _measured(order, compiled, engine, opening)
-    outputs = outputs_of()
-    if outputs is not None and outputs.nonsense:
-        return Infeasible(reason=f"its outputs have nothing to do with those of the reference ({outputs.words})")
-    return replace(block, outputs=outputs)
+    outputs, why = _compared(order, compiled, requests, _left_s(began, plan))
+    noticed = (Caveat(kind="not_compared", parameters={"reason": why}),) if why else ()
+    return _unless_nonsense(replace(block, outputs=outputs, caveats=(*block.caveats, *noticed)))
 
 
 def _content(order: Order, seed: int) -> Content:
     return order.feed.content(seed, places=max(order.config.nireq * order.config.batch_size, ITEMS))
 
 
-def _agreement(order: Order, compiled: Compiled, engine: Requests) -> Agreement | None:
-    """How far the outputs are from the reference's, the last thing that is done with the requests.
+def _unless_nonsense(found: Block | SameAs) -> Block | SameAs | Infeasible:
+    outputs = found.outputs
+    if outputs is None or not outputs.nonsense:
+        return found
+    return Infeasible(
+        reason=f"its outputs have nothing to do with those of {outputs.reference} ({outputs.words}): "
+        "the device computes the model wrongly, or it is another model"
+    )
 
-    None where nobody asks, and where their shapes follow from the values, so that they cannot be laid side by side.
+
+def _left_s(began: float, plan: Plan) -> float:
+    """What is left of the time of a visit, some of which its answer takes."""
+    return max(1.0, _TIME_SHARE * plan.timeout_s - (time.perf_counter() - began))
+
+
+def _compared(order: Order, compiled: Compiled, engine: Requests, left_s: float) -> tuple[Agreement | None, str]:
+    """How far the outputs are from the reference's, or why nobody knows: the last thing that is done with the requests.
+
+    Neither where nobody asks. What was measured is not lost by anything that goes wrong here.
     """
     if order.reference is None:
-        return None
-    name, reference = agreement.read(order.reference)
-    with contextlib.suppress(ValueError):
-        ran, outputs = infer_items(
-            compiled, engine, _content(order, 0), batch_size=order.config.batch_size, time_s=_COMPARING_S
-        )
-        return agreement.compare([values[ran] for values in reference], outputs, name=name)
-    return None
+        return None, ""
+    try:
+        reference = agreement.read(order.reference)
+        if reference.reason:
+            return None, reference.reason
+        comparison = Comparison(reference)
+        for number, outputs in infer_items(
+            compiled,
+            engine,
+            _content(order, 0),
+            config=order.config,
+            items=len(reference.items),
+            time_s=_COMPARING_S,
+            limit_s=min(_PATIENCE_S, left_s),
+        ):
+            comparison.add(number, outputs)
+    except (RuntimeError, TypeError, ValueError, OSError, MemoryError) as error:
+        return None, reason(error)
+    return comparison.result, ""
 
 
 def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Opening) -> Block:

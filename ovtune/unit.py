@@ -8,7 +8,9 @@ from ovtune.errors import UsageError
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _BYTES = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_QUANTITY = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(.*?)\s*")
+_SMALL = {f"e-{n}": 10.0**-n for n in range(1, 10)}
+"""How small shares may be written: ``1e-4``."""
+_QUANTITY = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+))\s*(.*?)\s*")
 
 
 def duration_s(text: str) -> float:
@@ -44,7 +46,7 @@ def fraction(text: str) -> float:
     Raises:
         UsageError: ``text`` is not one.
     """
-    value = _quantity(text, {"%": 0.01, "": 1.0}, "share", "2%")
+    value = _quantity(text, {"%": 0.01, "": 1.0, **_SMALL}, "share", "2%")
     if value >= 1:
         raise UsageError(f"share {text!r} is not below 100%: write it as in 2%")
     return value

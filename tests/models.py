@@ -213,3 +213,11 @@ def mixing(how: str) -> ov.Model:
         return model(opset13.softmax(product, axis=0), x)
     mean = opset13.reduce_mean(product, opset13.constant(np.array([0])), keep_dims=True)
     return model(opset13.add(product, opset13.multiply(mean, opset13.constant(np.float32(0.2)))), x)
+
+
+def randomised() -> ov.Model:
+    """A model that adds noise of its own."""
+    x = parameter((1, 8))
+    bounds = (opset13.constant(np.float32(0)), opset13.constant(np.float32(1)))
+    noise = opset13.random_uniform(opset13.constant(np.array([1, 8])), *bounds, "f32", 0, 0)
+    return model(opset13.add(x, noise), x)

@@ -130,8 +130,8 @@ class TestState:
         answer = compiled(models.stateful(), config)
         running = engine_for(answer, config, items(8))
         ran(running, 5)
-        numbers, (found,) = infer_items(answer, running, items(8), batch_size=1, time_s=10)
-        assert found[:, 0, 0].tolist() == [float(number) for number in numbers]
+        found = infer_items(answer, running, items(8), config=config, items=8, time_s=10, limit_s=20)
+        assert all(float(values[0, 0]) == number for number, (values,) in found)
 
 
 def wide(count: int) -> Content:

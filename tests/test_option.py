@@ -27,7 +27,7 @@ def test_a_plugin_that_cannot_be_read(text: str) -> None:
 def test_limits_are_those_that_are_given() -> None:
     """Limits are read with their units into the goal's own; what is not given is no limit."""
     assert option.limits(None, None, None, None) == {}
-    assert option.limits("20ms", "300/s", "500MB", 0.01) == {
+    assert option.limits("20ms", "300/s", "500MB", "1%") == {
         "max_error": 0.01,
         "max_latency_ms": pytest.approx(20),
         "min_throughput_per_s": 300,

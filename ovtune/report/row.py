@@ -7,6 +7,7 @@ from typing import Literal, assert_never
 
 import numpy as np
 
+from ovtune.agreement import share
 from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.estimate import Estimate
@@ -56,6 +57,7 @@ class Row:
         throughput: Inferences per second; None where nothing was measured.
         latency: Each latency metric; empty where nothing was measured.
         cpu: CPU time per inference; "" where nothing was measured.
+        error: The outputs' largest difference from the reference's; None where nothing was measured.
         doubts: The kinds of its caveats, in words.
         caveats: Its caveats, as sentences.
         reason: Why it holds no numbers; "" where it does.
@@ -74,6 +76,7 @@ class Row:
     throughput: Amount | None
     latency: Mapping[LatencyMetric, Amount]
     cpu: str
+    error: Amount | None
     doubts: tuple[str, ...]
     caveats: tuple[str, ...]
     reason: str
@@ -163,6 +166,16 @@ def facts_of(told: Measured) -> tuple[Fact, ...]:
     )
 
 
+def error_of(result: Result, config: Config) -> Amount:
+    """The largest difference of a config's outputs from the reference's, as a share of their largest."""
+    found = agreement_of(result.study, config)
+    if found is None:
+        return Amount(text="not compared")
+    if found.max_rel is None:
+        return Amount(text="no numbers")
+    return Amount(text=share(found.max_rel), value=found.max_rel)
+
+
 def outputs_of(result: Result, config: Config) -> Fact:
     """How far the outputs of ``config`` are from the reference's."""
     found = agreement_of(result.study, config)
@@ -186,6 +199,7 @@ def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mappin
         throughput=amount(estimate.throughput_per_s, "/s") if estimate else None,
         latency={m: amount(estimate.latency_ms[m], " ms") for m in LATENCY_METRICS} if estimate else {},
         cpu=f"{number(estimate.cpu_ms_per_inference)} ms" if estimate else "",
+        error=error_of(result, config) if estimate else None,
         doubts=_kinds(caveats.values()),
         caveats=tuple(c.text for c in caveats.values()),
         reason=reason_of(visit.outcome),

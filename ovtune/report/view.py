@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ovtune.agreement import share
 from ovtune.config import Config
 from ovtune.content import Feed
 from ovtune.field import last_duel
@@ -13,10 +14,10 @@ from ovtune.report.chart import Chart, DuelChart, charts_of, duel_chart, ratio_o
 from ovtune.report.course import counts_of, version
 from ovtune.report.drawing import Drawing, draw_duel, draw_front
 from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number
-from ovtune.report.row import Fact, Row, facts_of, outputs_of, rows_of
+from ovtune.report.row import Fact, Row, error_of, facts_of, outputs_of, rows_of
 from ovtune.result import Result
 from ovtune.serving import told_of
-from ovtune.study import reason_of
+from ovtune.study import agreement_of, reason_of
 from ovtune.verdict import VerdictKind
 from ovtune.workload import Capacity, describe, explain
 
@@ -29,6 +30,8 @@ BADGES: Mapping[VerdictKind, str] = {
     "unconfirmed": "◌ not confirmed",
 }
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+ERROR = "output error"
+"""The name of the outputs' largest difference from the reference's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +207,16 @@ def _baseline_name(result: Result, config: Config) -> str:
     return config.words
 
 
+def _errors(result: Result, *, same: bool) -> list[KeyFigure]:
+    """How far the outputs of both sides are off, where that was looked at for one of them."""
+    sides = result.recommended, result.baseline.config
+    if all(agreement_of(result.study, config) is None for config in sides):
+        return []
+    mine, its = (error_of(result, config) for config in sides)
+    limited = result.goal.max_error is not None
+    return [KeyFigure(name=ERROR, recommended=mine, baseline=None if same else its, ratio=None, of_goal=limited)]
+
+
 def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
     owners = result.study.owners
     mine, its = result.measured, result.baseline_measured
@@ -241,6 +254,7 @@ def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
             of_goal=goal.prefer == "efficiency" and mine.energy_mj_per_inference is None,
         )
     )
+    figures += _errors(result, same=same)
     if mine.energy_mj_per_inference is not None:
         theirs = its.energy_mj_per_inference
         figures.append(
@@ -356,7 +370,7 @@ def _goal(goal: Goal) -> str:
     if goal.max_memory_bytes is not None:
         parts.append(f"memory at most {megabytes(goal.max_memory_bytes)}")
     if goal.max_error is not None:
-        parts.append(f"outputs off by at most {given(goal.max_error)} of their largest")
+        parts.append(f"outputs off by at most {share(goal.max_error)} of their largest")
     if goal.deadline_ms is not None:
         parts.append(f"a frame is late after {given(goal.deadline_ms)} ms")
     return "; ".join([*parts, f"differences count from {100 * goal.margin:g} %"])
