@@ -82,7 +82,7 @@ class TestBatches:
         def failing(*given: Any, config: Config, **limits: Any) -> Any:
             if config.batch_size == 2:
                 raise error
-            return real(*given, config=config, **limits)
+            yield from real(*given, config=config, **limits)
 
         monkeypatch.setattr(survey, "infer_items", failing)
         assert self.why(models.dense(), tmp_path) == words
