@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ovtune.caveat import Caveat
-from ovtune.config import Config, Property
+from ovtune.config import Config, Property, shown, spelled
 from ovtune.driver import Run
 from ovtune.fill import full_share
 from ovtune.workload import ConstantRate, OpenLoop
@@ -32,7 +32,11 @@ def of_closed_loop(config: Config, run: Run, joined: int, effective: Mapping[str
     if config.batch_size > 1:
         doubts.append(Caveat(kind="batch_wait_hidden", parameters={"batch": config.batch_size}))
     if config.nireq % joined:
-        figures: dict[str, str | int | float] = {"batch": joined, "nireq": config.nireq, "timeout_ms": _timeout_ms(effective)}
+        figures: dict[str, str | int | float] = {
+            "batch": joined,
+            "nireq": config.nireq,
+            "timeout_ms": _timeout_ms(effective),
+        }
         doubts.append(Caveat(kind="partial_group", parameters=figures))
     return doubts
 
@@ -86,7 +90,7 @@ def of_settings(config: Config, effective: Mapping[str, object]) -> list[Caveat]
     return [
         Caveat(
             kind="effective_differs",
-            parameters={"name": name, "requested": _shown(requested), "effective": _shown(found)},
+            parameters={"name": name, "requested": shown(requested), "effective": shown(found)},
         )
         for name, requested, found in _pairs(config.properties, effective)
         if spelled(found) != spelled(requested)
@@ -152,13 +156,3 @@ def _pairs(properties: Mapping[str, Property], effective: Mapping[str, object]) 
             yield name, requested, effective[name]
         else:
             yield from ((f"{d}.{name}", requested, found[name]) for d, found in devices.items() if name in found)
-
-
-def spelled(value: object) -> str:
-    """A setting's value in one spelling: the runtime takes YES and true for one."""
-    text = _shown(value).lower()
-    return {"yes": "true", "no": "false"}.get(text, text)
-
-
-def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

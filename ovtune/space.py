@@ -39,6 +39,7 @@ class Advice:
         effective: The settings as read back.
         effective_key: Equal for answers that run alike.
         threads: What its CPU devices had to be held to for the sake of a CPU quota; None where they take no more.
+        joined: How many requests automatic batching joins by itself, as a GPU's does for throughput; 1 for none.
     """
 
     device: str
@@ -47,6 +48,7 @@ class Advice:
     effective: Mapping[str, object]
     effective_key: str
     threads: int | None = None
+    joined: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,10 @@ class Space:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Point:
-    """A combination of parameters that is not yet known to make sense; ``advised`` is the most requests advised."""
+    """A combination of parameters that is not yet known to make sense.
+
+    ``advised`` is the most requests advised, ``joined`` what automatic batching joins without being asked.
+    """
 
     device: str
     hint: str
@@ -178,6 +183,7 @@ class _Point:
     advised: int
     memory_bytes: int
     api: Api
+    joined: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +219,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         name="auto-batch-multiples",
         reason="with requests that are no multiple of the batch, one batch always waits for the timeout",
-        forbids=lambda p, m, w: p.nireq % p.auto_batch_size != 0,
+        forbids=lambda p, m, w: p.nireq % (p.auto_batch_size if p.auto_batch_size > 1 else p.joined) != 0,
     ),
     Rule(
         name="items-in-flight",
@@ -357,6 +363,7 @@ def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Work
     counts = wanted.only.get("nireq", request_counts(advised))
     timeouts = () if isinstance(workload, ClosedLoop) else AUTO_BATCH_TIMEOUTS_MS
     precisions = _inference_precisions(named, host.devices)
+    joined = {advice.hint: advice.joined for advice in host.advice if advice.device == device}
     for auto_batch in (asked_batch,) if asked_batch > 1 else choice("auto_batch_size", AUTO_BATCH_SIZES, 1):
         multiples = {auto_batch, 2 * auto_batch} if auto_batch > 1 and "nireq" not in wanted.only else set()
         for hint, nireq, batch, timeout, precision, inference, api in itertools.product(
@@ -384,6 +391,7 @@ def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Work
                 advised=max(advised),
                 memory_bytes=host.topology.memory_bytes,
                 api=api,
+                joined=joined.get(hint, 1) if batch == 1 else 1,
             )
 
 

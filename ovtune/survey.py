@@ -166,4 +166,5 @@ def _advice(core: Runtime, question: DeviceQuestion, hint: str) -> Advice:
         effective=effective,
         effective_key=compiled.effective_key(effective),
         threads=threads,
+        joined=compiled.joined or 1,
     )

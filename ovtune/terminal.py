@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ovtune import goal as goals
-from ovtune.config import Config
+from ovtune.config import Config, shown, spelled
 from ovtune.energy import Access, access
 from ovtune.estimate import Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
@@ -116,7 +116,7 @@ class Progress:
 
 
 def _stage(started: VisitStarted) -> str:
-    return "search" if started.phase == "reference" else started.phase
+    return "search" if started.phase in {"reference", "check"} else started.phase
 
 
 def _label(started: VisitStarted) -> str:
@@ -127,6 +127,8 @@ def _label(started: VisitStarted) -> str:
             return f"trial {started.number - 1} ({place})"
         case "reference":
             return f"reference ({place})"
+        case "check":
+            return f"check of a shared measurement ({place})"
         case "elimination" | "soak":
             return f"{started.phase} {place}"
         case "duel" | "capacity" | "verification":
@@ -157,6 +159,9 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
     verdict = result.verdict
     table = Table.grid(padding=(0, 2))
     table.add_row("config", Text(result.recommended.words, overflow="fold"))
+    served = shown(result.measured.effective.get("EXECUTION_DEVICES", ""))
+    if served not in {"", result.recommended.device}:
+        table.add_row("  served by", Text(served, overflow="fold"))
     for name, value in (*_capacity(result, result.recommended), *_figures(result.measured, result.goal.latency)):
         table.add_row(name, value)
     table.add_row("against", Text(result.baseline.name, overflow="fold"))
@@ -165,6 +170,8 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
         table.add_row(name, value)
     for caveat in result.caveats:
         table.add_row("caveat", Text(caveat.text, style="yellow", overflow="fold"))
+    if result.sharing.words:
+        table.add_row("shared", Text(result.sharing.words, overflow="fold"))
     if result.soak is not None:
         table.add_row("soak", Text(course(result.soak.config), overflow="fold"))
         if result.soak.opponent is not None:
@@ -203,7 +210,7 @@ def settings(config: Config, effective: Mapping[str, object]) -> Table:
     for name in (*flat, *(n for n in shown if n not in flat)):
         requested = str(flat.get(name, ""))
         got = shown.get(name, "")
-        differs = bool(requested and got and requested.lower() != got.lower())
+        differs = bool(requested and got and spelled(requested) != spelled(got))
         table.add_row(name, Text(requested), Text(got, style="yellow" if differs else ""))
     return table
 
@@ -329,5 +336,5 @@ def _flat(effective: Mapping[str, object]) -> dict[str, str]:
         if isinstance(value, Mapping):
             flat |= {f"{name}.{inner}": text for inner, text in _flat(value).items()}
         else:
-            flat[name] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            flat[name] = shown(value)
     return {name.removeprefix("DEVICE_PROPERTIES."): text for name, text in flat.items()}
