@@ -24,7 +24,7 @@ class Device:
         streams: The most streams that it offers (RANGE_FOR_STREAMS).
         settings: The names of the properties that can be set on it.
         tiles: The tiles of an NPU (NPU_MAX_TILES); 1 where it tells none.
-        memory_bytes: The device's own account of its memory; 0 where it tells none.
+        memory_bytes: The memory that it can use, as it tells; None where it tells none.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Device:
     streams: int = 1
     settings: tuple[str, ...] = ()
     tiles: int = 1
-    memory_bytes: int = 0
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ from ovtune.workload import Load, describe, searched_under
 
 INT8 = "int8"
 _QUANTIZING_S = 1800.0
+_ADVISING_S = 900.0
+"""How long a device may take to compile a model once for each hint: on some of them that takes minutes."""
 _NAMES = {"none": "no settings"}
 
 
@@ -70,17 +72,31 @@ def sight(path: str | None, plugins: Mapping[str, str], shapes: Shapes | None = 
 
 
 def advice(
-    path: str, plugins: Mapping[str, str], strings: Sequence[str], shapes: Shapes | None = None
+    path: str,
+    plugins: Mapping[str, str],
+    strings: Sequence[str],
+    shapes: Shapes | None = None,
+    *,
+    shown: bool = False,
 ) -> tuple[tuple[Advice, ...], dict[str, str]]:
-    """OpenVINO's own answers on each device string, each asked in a child of its own; what refuses, with reasons."""
+    """OpenVINO's own answers on each device string, each asked in a child of its own; what refuses, with reasons.
+
+    Settings that automatic batching hides are among them where they are to be ``shown``, which takes longer.
+    """
     found: list[Advice] = []
     refused: dict[str, str] = {}
     for device in strings:
         question = survey.DeviceQuestion(
-            path=path, plugins=plugins, device=device, most_threads=thread_cap(), shapes=shapes or {}
+            path=path,
+            plugins=plugins,
+            device=device,
+            most_threads=thread_cap(),
+            shapes=shapes or {},
+            shown=shown,
         )
         try:
-            found += codec.load(ask("advise", codec.dump(question, survey.DeviceQuestion)), survey.AdviceList)
+            answer = ask("advise", codec.dump(question, survey.DeviceQuestion), timeout_s=_ADVISING_S)
+            found += codec.load(answer, survey.AdviceList)
         except (DeviceError, MeasurementError) as error:
             refused[device] = str(error)
     return tuple(found), refused

@@ -26,6 +26,7 @@ from ovtune.model import DEMO_PREFIX, Input, Model, digest, name_of
 
 VERSION: str = ov.get_version().partition("-")[0]
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+_MEMORY = ("GPU_DEVICE_TOTAL_MEM_SIZE", "NPU_DEVICE_TOTAL_MEM_SIZE")
 _NOT_SETTINGS = frozenset({"SUPPORTED_PROPERTIES", "NETWORK_NAME", "RUNTIME_REQUIREMENTS"})
 _NOT_SPEED = _NOT_SETTINGS | {"PERFORMANCE_HINT_NUM_REQUESTS", "LOADED_FROM_CACHE", "LOG_LEVEL", "PERF_COUNT"}
 _LIST = "MULTI_DEVICE_PRIORITIES"
@@ -154,7 +155,7 @@ class Runtime:
             streams=int(streams[1]) if streams else 1,
             settings=self._settable(name),
             tiles=int(read("NPU_MAX_TILES") or 1),
-            memory_bytes=int(read("GPU_DEVICE_TOTAL_MEM_SIZE") or read("NPU_DEVICE_TOTAL_MEM_SIZE") or 0),
+            memory_bytes=next((int(size) for name in _MEMORY if (size := read(name))), None),
         )
 
 

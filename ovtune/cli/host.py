@@ -87,17 +87,20 @@ def record(
 def devices(
     model: Annotated[str | None, typer.Argument(help="Show OpenVINO's own answers for this model, too.")] = None,
     *,
+    device: option.Device = None,
     plugin: option.Plugins = None,
     as_json: option.AsJson = False,
 ) -> None:
-    """Show the devices of this host, and what OpenVINO itself advises on them."""
+    """Show the devices of this host, and what OpenVINO itself makes of each hint on them for MODEL."""
     from dataclasses import asdict
 
-    from ovtune import preparation, space, terminal
+    from ovtune import preparation, terminal
 
     plugins = option.plugins(plugin) or {}
     seen = preparation.sight(model, plugins)
-    found = preparation.advice(model, plugins, space.device_strings(seen.devices)) if model is not None else ((), {})
+    preparation.check_devices(device or (), seen)
+    strings = device or [*(d.name for d in seen.devices), *(["AUTO"] if len(seen.devices) > 1 else [])]
+    found = preparation.advice(model, plugins, strings, shown=True) if model is not None else ((), {})
     if as_json:
         print(json.dumps({**asdict(seen), "advice": [asdict(a) for a in found[0]], "refused": found[1]}))
     else:
