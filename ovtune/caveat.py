@@ -8,6 +8,8 @@ WORDING: Mapping[str, str] = {
     "The model needs a batch of 1 in dimension 0 of its inputs and outputs.",
     "batch_fill": "About {full:.0%} of the requests ran in full batches of {batch}: "
     "the others waited for the timeout of {timeout_ms:.4g} ms and ran alone.",
+    "batch_missed": "{late} of {batches} full batches waited for the timeout of {timeout_ms:.4g} ms: "
+    "automatic batching at times misses that a batch is full.",
     "batch_wait_hidden": "Latency in a closed loop does not hold the time that {batch} items need to arrive; "
     "measure with --load interval:T, poisson:R or streams:NxR to see it.",
     "contention": "Other processes used {others:.0%} of this machine while it was measured.",

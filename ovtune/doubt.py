@@ -38,7 +38,18 @@ def of_closed_loop(config: Config, run: Run, joined: int, effective: Mapping[str
             "timeout_ms": _timeout_ms(effective),
         }
         doubts.append(Caveat(kind="partial_group", parameters=figures))
+    elif joined > 1:
+        doubts += _of_full_batches(run, joined, _timeout_ms(effective))
     return doubts
+
+
+def _of_full_batches(run: Run, joined: int, timeout_ms: float) -> list[Caveat]:
+    """That full batches waited for the timeout, where a request usually takes much less: a wake-up that was missed."""
+    late = int(np.sum(run.latencies_ms >= timeout_ms))
+    if not late or float(np.median(run.latencies_ms)) > timeout_ms / 2:
+        return []
+    figures = {"late": max(late // joined, 1), "batches": run.requests // joined, "timeout_ms": timeout_ms}
+    return [Caveat(kind="batch_missed", parameters=figures)]
 
 
 def of_open_loop(

@@ -28,7 +28,13 @@ VERSION: str = ov.get_version().partition("-")[0]
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 _MEMORY = ("GPU_DEVICE_TOTAL_MEM_SIZE", "NPU_DEVICE_TOTAL_MEM_SIZE")
 _NOT_SETTINGS = frozenset({"SUPPORTED_PROPERTIES", "NETWORK_NAME", "RUNTIME_REQUIREMENTS"})
-_NOT_SPEED = _NOT_SETTINGS | {"PERFORMANCE_HINT_NUM_REQUESTS", "LOADED_FROM_CACHE", "LOG_LEVEL", "PERF_COUNT"}
+_NOT_SPEED = _NOT_SETTINGS | {
+    "CACHE_DIR",
+    "PERFORMANCE_HINT_NUM_REQUESTS",
+    "LOADED_FROM_CACHE",
+    "LOG_LEVEL",
+    "PERF_COUNT",
+}
 _LIST = "MULTI_DEVICE_PRIORITIES"
 _PLACES = re.compile(
     r"(Error: )?Exception from \S+:\d+:|Check '[^\n]*' failed at \S+:\d+:|FrontEnd API failed with [^\n]*"

@@ -16,7 +16,7 @@ from ovtune.evaluator import SameAs
 from ovtune.measurement import Block
 from ovtune.study import CHOOSING, Study, Visit, blocks_by_config
 
-EVERY = 8
+EVERY = 4
 """One pair is checked for each so many trials that shared ..."""
 MOST = 3
 """... and no more than this in a study."""
