@@ -108,13 +108,20 @@ def of_settings(config: Config, effective: Mapping[str, object]) -> list[Caveat]
     ]
 
 
+def of_read_back(config: Config, effective: Mapping[str, object]) -> list[Caveat]:
+    """What can be doubted by what is read back alone: settings, and devices that have nothing to do."""
+    served = effective.get("EXECUTION_DEVICES")
+    names = [str(name) for name in served] if isinstance(served, list) else []
+    return [*of_settings(config, effective), *of_devices(config, effective, names)]
+
+
 def of_devices(config: Config, effective: Mapping[str, object], served: Sequence[str]) -> list[Caveat]:
     """The devices of a list that served nothing although the list gives them a part.
 
     Of AUTO's list that is what stands in front of the one that serves: the rest is there in case that it fails. Of
     devices that serve at once, those behind have nothing to do where the ones in front have room for all requests.
     """
-    listed = [name for name in str(effective.get(_LIST, "")).split(",") if name]
+    listed = [name for name in str(effective.get(_LIST, "")).split(",") if name and served]
     serving = [name.strip("()") for name in served]
     kind = config.device.partition(":")[0]
     at_once = kind == "MULTI" or config.hint == "CUMULATIVE_THROUGHPUT"

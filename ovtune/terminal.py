@@ -207,10 +207,11 @@ def settings(config: Config, effective: Mapping[str, object]) -> Table:
     for column in ("setting", "requested", "effective"):
         table.add_column(column, overflow="fold")
     flat = {"device": config.device, "nireq": config.nireq, "batch_size": config.batch_size} | dict(config.properties)
-    shown = _flat(effective)
-    for name in (*flat, *(n for n in shown if n not in flat)):
+    found = _flat(effective)
+    for name in (*flat, *(n for n in found if n not in flat)):
         requested = str(flat.get(name, ""))
-        got = shown.get(name, "")
+        inner = dict.fromkeys(value for key, value in found.items() if key.endswith(f".{name}"))
+        got = found.get(name) or ", ".join(inner)
         differs = bool(requested and got and spelled(requested) != spelled(got))
         table.add_row(name, Text(requested), Text(got, style="yellow" if differs else ""))
     return table

@@ -147,9 +147,15 @@ def settings_of(config: Config, effective: Mapping[str, object]) -> tuple[Settin
             for name, shape in config.shapes.items()
         ),
     ]
-    both = [Setting(name=name, requested=value, effective=found.get(name, "")) for name, value in asked.items()]
+    both = [Setting(name=name, requested=value, effective=_in_effect(found, name)) for name, value in asked.items()]
     rest = [Setting(name=name, requested="", effective=value) for name, value in found.items() if name not in asked]
     return (*own, *both, *rest)
+
+
+def _in_effect(found: Mapping[str, str], name: str) -> str:
+    """A setting as read back; what a scheduler hands on to its devices, as they read it back."""
+    inner = [value for key, value in found.items() if key.endswith(f".{name}")]
+    return found.get(name) or ", ".join(dict.fromkeys(inner))
 
 
 def facts_of(told: Measured) -> tuple[Fact, ...]:
