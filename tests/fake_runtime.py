@@ -23,7 +23,7 @@ class FakeRuntime:
         self.asked: list[tuple[str, str]] = []
         self.model = fake.MODEL
 
-    def ask(self, task: str, request: str) -> str:
+    def ask(self, task: str, request: str, *, timeout_s: float = 120.0) -> str:
         match task:
             case "survey":
                 question = codec.load(request, survey.Question)

@@ -48,9 +48,9 @@ def small(tmp_path: Path) -> str:
     return models.saved(models.dense(), tmp_path)
 
 
-def advise(device: str, path: str) -> dict[str, Advice]:
+def advise(device: str, path: str, *, shown: bool = False) -> dict[str, Advice]:
     """OpenVINO's own answers on a device, by hint."""
-    question = DeviceQuestion(path=path, plugins={}, device=device)
+    question = DeviceQuestion(path=path, plugins={}, device=device, shown=shown)
     answers = codec.load(ask("advise", codec.dump(question, DeviceQuestion), timeout_s=240), survey.AdviceList)
     return {advice.hint: advice for advice in answers}
 
@@ -97,6 +97,22 @@ def test_all_at_once(small: str) -> None:
     properties = {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}
     found = block(Config(device="AUTO:GPU.1,CPU", nireq=6, properties=properties), small)
     assert found.effective["EXECUTION_DEVICES"] == ["GPU.1", "CPU"]
+
+
+def test_idle_behind(small: str) -> None:
+    """With no more requests than the first device of the list takes, the one behind it has nothing to do."""
+    properties = {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}
+    found = block(Config(device="AUTO:GPU.1,CPU", nireq=2, properties=properties), small)
+    assert [c.parameters["name"] for c in found.caveats if c.kind == "idle_behind"] == ["CPU"]
+
+
+def test_shown_advice(small: str) -> None:
+    """Streams and precision under THROUGHPUT, which automatic batching hides, are there where they are shown."""
+    answers = advise("GPU.0", small)
+    assert "NUM_STREAMS" not in answers["THROUGHPUT"].effective
+    shown = advise("GPU.0", small, shown=True)
+    assert shown["THROUGHPUT"].effective["NUM_STREAMS"] == 2
+    assert shown["THROUGHPUT"].effective_key == answers["THROUGHPUT"].effective_key
 
 
 def test_automatic_batching() -> None:
