@@ -6,10 +6,11 @@ import pytest
 
 from ovtune import codec, survey
 from ovtune.config import Config
+from ovtune.content import Feed
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.measurement import Block, Plan
 from ovtune.space import Advice
-from ovtune.survey import DeviceQuestion, Question
+from ovtune.survey import DeviceQuestion, Question, ReferenceQuestion
 from ovtune.trial_process import TrialProcess, ask
 from ovtune.workload import ClosedLoop
 from tests import models
@@ -135,6 +136,20 @@ def test_crash() -> None:
     outcome = evaluate(Config(device="GPU.0", nireq=1), "demo:encoder")
     assert isinstance(outcome, Failed)
     assert outcome.reason.startswith("the process was ended by SIGSEGV")
+
+
+def test_nonsense(tmp_path: Path) -> None:
+    """A convolution network, of which the GPU of tests computes nonsense, is found out by its outputs."""
+    seen = codec.load(ask("survey", codec.dump(Question(path="demo:mobilenet", plugins={}), Question)), survey.Sight)
+    feed, target = Feed(inputs=seen.model.inputs), str(tmp_path / "reference.npz")
+    question = ReferenceQuestion(path="demo:mobilenet", plugins={}, target=target, feed=feed)
+    ask("refer", codec.dump(question, ReferenceQuestion))
+    files = {"FP32": "demo:mobilenet"}
+    measuring = TrialProcess(files=files, plugins={}, workload=ClosedLoop(), feed=feed, reference=target)
+    plan = Plan(duration_s=0.0, warmup_s=0.0, least_requests=1, longest_s=0.1, timeout_s=400.0)
+    outcome = measuring.evaluate(Config(device="GPU.0", nireq=1), plan)
+    assert isinstance(outcome, Infeasible)
+    assert outcome.reason.startswith("its outputs have nothing to do with those of the reference (")
 
 
 def test_refusal() -> None:

@@ -29,6 +29,7 @@ from tests import models
 PLAN = Plan(duration_s=0.05, warmup_s=0.1, least_requests=8, longest_s=1.0, timeout_s=240.0)
 
 GOAL = Goal(latency="p50")
+NONSENSE = "its outputs have nothing to do with those of the reference"
 
 
 @pytest.fixture(autouse=True)
@@ -151,17 +152,19 @@ def test_gpu(tmp_path: Path) -> None:
 def test_two_gpus(tmp_path: Path) -> None:
     """Two GPUs alone, in lists, all at once, batched and in HETERO: the search ends, and the report tells who served.
 
-    A model that compiles within a second, since each device string is compiled once for each hint.
+    With automatic batching the GPU of tests gives zeros: that is found out, and never recommended. The model is small,
+    since each device string is compiled once for each hint.
     """
     several = "AUTO:GPU.1,GPU.0,CPU"
     strings = ("GPU.0", "GPU.1", several, "AUTO:GPU,-CPU", "BATCH:GPU(4)", "HETERO:GPU.0,CPU")
-    wish = Wish(model=models.saved(models.dense(), tmp_path), device_strings=strings)
-    baselines = 15
+    wish = Wish(model=models.saved(models.square(), tmp_path), device_strings=strings)
+    baselines, batched = 15, 3
     result = searched(tmp_path, wish, trials=baselines, confirm_s=1)
-    assert reasons(result) == []
     assert len(result.study.setup.baselines) == baselines
+    assert [reason.partition(" (")[0] for reason in reasons(result)] == [NONSENSE] * batched
+    assert result.recommended.auto_batch_size == 1
     served = served_by(result)
-    assert len(served) == baselines
+    assert len(served) == baselines - batched
     for words, devices in served.items():
         expected = "GPU.1" if words.partition(" on ")[2].startswith(("GPU.1,", several)) else "GPU.0"
         if words.startswith("CUMULATIVE_THROUGHPUT"):
@@ -171,18 +174,12 @@ def test_two_gpus(tmp_path: Path) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.usefixtures("two_gpus")
-@pytest.mark.parametrize(
-    ("model", "why"),
-    [
-        ("demo:mobilenet", "its outputs have nothing to do with those of the reference"),
-        ("demo:encoder", "the process was ended by SIGSEGV"),
-    ],
-)
-def test_device_of_no_use(model: str, why: str, tmp_path: Path) -> None:
-    """A device that computes nonsense, or crashes, leaves its reasons in a finished search that recommends another."""
-    result = searched(tmp_path, Wish(model=model, device_strings=("GPU.0", "CPU")), trials=4, confirm_s=1)
+def test_device_that_crashes(tmp_path: Path) -> None:
+    """A device that crashes leaves its reasons in a finished search that recommends another one."""
+    why = "the process was ended by SIGSEGV"
+    result = searched(tmp_path, Wish(model="demo:encoder", device_strings=("GPU.0", "CPU")), trials=4, confirm_s=1)
     found = {v.config.device: v.outcome for v in result.study.visits}
-    assert isinstance(found["GPU.0"], Infeasible | Failed)
+    assert isinstance(found["GPU.0"], Failed)
     assert all(reason.startswith(why) for reason in reasons(result))
     assert len(reasons(result)) == 2
     assert result.recommended.device == "CPU"
