@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 WORDING: Mapping[str, str] = {
-    "auto_batching_inactive": "Automatic batching of {size} never engaged: the runtime advises {optimal} requests. "
+    "auto_batching_inactive": "Automatic batching of {size} never engaged: each request runs alone. "
     "The model needs a batch of 1 in dimension 0 of its inputs and outputs.",
     "auto_batching_silent": "Automatic batching was not searched on {devices}: the runtime takes it for this model, "
     "runs it unbatched there, and says nothing.",
+    "batch_fill": "About {full:.0%} of the requests ran in full batches of {batch}: "
+    "the others waited for the timeout of {timeout_ms:.4g} ms and ran alone.",
+    "batch_missed": "{late} of {batches} full batches waited for the timeout of {timeout_ms:.4g} ms: "
+    "automatic batching at times misses that a batch is full.",
     "batch_wait_hidden": "Latency in a closed loop does not hold the time that {batch} items need to arrive; "
     "measure with --load interval:T, poisson:R or streams:NxR to see it.",
     "contention": "Other processes used {others:.0%} of this machine while it was measured.",
@@ -17,13 +21,19 @@ WORDING: Mapping[str, str] = {
     "few_samples": "Only {samples} inferences fitted into the measurement.",
     "few_recorded": "The recording holds fresh blocks for {pairs} of the {planned} pairs that the duel had time for.",
     "generator_late": "The load generator was {late_ms:.3g} ms late at p99: the latencies hold that error.",
+    "idle_behind": "{name} gets hardly a request: the {nireq} in flight fit onto {served}, which comes before it.",
+    "idle_device": "{name} is in the device list and served nothing: {served} did.",
     "key_dropped": "{name} was asked for and the runtime shows no such setting.",
     "not_compared": "Its outputs were not compared with the reference's: {reason}.",
     "not_steady": "The speed had not settled after {warmup_s:.1f} s of warm-up.",
     "not_sustained": "The load of {rate_per_s:.4g}/s was not sustained: the backlog grew to {backlog_ms:.4g} ms.",
     "one_batch": "Only a batch of 1 was searched, without automatic batching: {reason}.",
     "partial_batch": "Items waited for a batch of {batch} to fill: at {rate_per_s:.4g}/s "
-    "the first of them waits {wait_ms:.4g} ms.",
+    "the first of them waits up to about {wait_ms:.4g} ms.",
+    "partial_group": "Automatic batching of {batch} engaged by itself, and {nireq} requests are no multiple of it: "
+    "one batch stays partial and waits for its timeout of {timeout_ms:.4g} ms.",
+    "shared_differs": "It was taken to run as {other}, and a check showed a difference of {difference:.0%}: "
+    "each is judged by its own measurements.",
     "soak_lost": "Run for {minutes:.3g} min without a pause, it fell behind the baseline that it had beaten.",
     "state_reset": "The model keeps a state from one inference to the next. It was reset before each of them: "
     "what was measured are first steps of a sequence.",

@@ -141,3 +141,14 @@ def parameters(config: Config) -> dict[str, Scalar]:
         elif name != "PERFORMANCE_HINT":
             flat[name] = value
     return flat
+
+
+def shown(value: object) -> str:
+    """A property's value as text, a list with commas."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def spelled(value: object) -> str:
+    """A property's value in one spelling, to compare it: the runtime takes YES and true for one."""
+    text = shown(value).lower()
+    return {"yes": "true", "no": "false"}.get(text, text)

@@ -7,7 +7,7 @@ start per request.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -100,6 +100,8 @@ class Run:
             0 in a closed loop.
         backlog_ms: How far behind its arrivals the load was served at the end, above the beginning; 0 in a
             closed loop, or where it did not grow all along.
+        runs: In an open loop a row for each run of a request, in the order of their starts: which request it was, what
+            it took from its start to its end, and when that was, in ms.
     """
 
     latencies_ms: NDArray[np.float64]
@@ -107,6 +109,7 @@ class Run:
     elapsed_s: float
     late_ms: float = 0.0
     backlog_ms: float = 0.0
+    runs: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
 
 
 class ClosedLoopDriver:
@@ -242,6 +245,7 @@ def open_loop(  # noqa: PLR0913 - what a run consists of, by name
     """
     arrivals = (arrivals_s[: len(arrivals_s) // batch * batch] * 1e9).astype(np.int64).reshape(-1, batch)
     completed = np.zeros(len(arrivals), dtype=np.int64)
+    runs = np.zeros((len(arrivals), 3))
     served_by: dict[int, tuple[int, int]] = {}
     late: list[int] = []
     origin = held_until = clock.now_ns()
@@ -249,7 +253,9 @@ def open_loop(  # noqa: PLR0913 - what a run consists of, by name
 
     def harvest(request: int) -> None:
         row, submitted = served_by.pop(request)
-        completed[row] = submitted + round(engine.latency_ms(request) * 1e6)
+        took_ms = engine.latency_ms(request)
+        completed[row] = submitted + round(took_ms * 1e6)
+        runs[row] = request, took_ms, (completed[row] - origin) / 1e6
 
     for row, last_arrival in enumerate(arrivals[:, -1]):
         due = origin + int(last_arrival)
@@ -261,7 +267,7 @@ def open_loop(  # noqa: PLR0913 - what a run consists of, by name
             harvest(request)
         submitted = clock.now_ns()
         if row and submitted > given_up:
-            arrivals, completed = arrivals[:row], completed[:row]
+            arrivals, completed, runs = arrivals[:row], completed[:row], runs[:row]
             break
         served_by[request] = (row, submitted)
         engine.start()
@@ -280,6 +286,7 @@ def open_loop(  # noqa: PLR0913 - what a run consists of, by name
         elapsed_s=end / 1e9,
         late_ms=float(np.quantile(late, 0.99)) / 1e6 if late else 0.0,
         backlog_ms=_backlog_ms(completed - origin, arrivals[:, -1]),
+        runs=runs,
     )
 
 

@@ -78,18 +78,6 @@ def document(setup: Setup, goal: Goal, budget: Budget) -> dict[str, Any]:
     }
 
 
-def sizes(spaces: Mapping[Size, Space]) -> Table:
-    """The three sizes of space, how many configs each holds, and what it varies that the one before does not."""
-    rows: list[tuple[str, str]] = []
-    before: set[str] = set()
-    for size, space in spaces.items():
-        rows.append((f"--space {size}", f"{space.size:,} configs: {_ABOUT[size]}"))
-        more = [name for name in space.dimensions if name not in before]
-        rows += [("", ", ".join(more))] if more else []
-        before |= space.dimensions.keys()
-    return _grid(*rows)
-
-
 def _grid(*rows: tuple[str, str]) -> Table:
     grid = Table.grid(padding=(0, 2))
     for name, text in rows:

@@ -17,16 +17,18 @@ from ovtune.environment import Device, describe_host, topology
 from ovtune.errors import DeviceError, MeasurementError, ModelError, StorageError, StudyError, UsageError
 from ovtune.model import DEMO_PREFIX, Model, Shapes, digest
 from ovtune.quantization import Quantization
-from ovtune.setting import SIZES, Size
-from ovtune.space import Advice, Host, Space
+from ovtune.setting import Size
+from ovtune.space import Advice, Host
 from ovtune.study import Baseline, Setup
 from ovtune.trial_process import ask
 from ovtune.wanted import Wanted
-from ovtune.workload import ClosedLoop, Load, describe, searched_under
+from ovtune.workload import Load, describe, searched_under
 
 INT8 = "int8"
 _QUANTIZING_S = 1800.0
 _SILENT = "automatic batching does not engage there on this model, and the runtime would not say so"
+_ADVISING_S = 900.0
+"""How long a device may take to compile a model once for each hint: on some of them that takes minutes."""
 _NAMES = {"none": "no settings"}
 
 
@@ -76,17 +78,31 @@ def sight(path: str | None, plugins: Mapping[str, str], shapes: Shapes | None = 
 
 
 def advice(
-    path: str, plugins: Mapping[str, str], strings: Sequence[str], shapes: Shapes | None = None
+    path: str,
+    plugins: Mapping[str, str],
+    strings: Sequence[str],
+    shapes: Shapes | None = None,
+    *,
+    shown: bool = False,
 ) -> tuple[tuple[Advice, ...], dict[str, str]]:
-    """OpenVINO's own answers on each device string, each asked in a child of its own; what refuses, with reasons."""
+    """OpenVINO's own answers on each device string, each asked in a child of its own; what refuses, with reasons.
+
+    Settings that automatic batching hides are among them where they are to be ``shown``, which takes longer.
+    """
     found: list[Advice] = []
     refused: dict[str, str] = {}
     for device in strings:
         question = survey.DeviceQuestion(
-            path=path, plugins=plugins, device=device, most_threads=thread_cap(), shapes=shapes or {}
+            path=path,
+            plugins=plugins,
+            device=device,
+            most_threads=thread_cap(),
+            shapes=shapes or {},
+            shown=shown,
         )
         try:
-            found += codec.load(ask("advise", codec.dump(question, survey.DeviceQuestion)), survey.AdviceList)
+            answer = ask("advise", codec.dump(question, survey.DeviceQuestion), timeout_s=_ADVISING_S)
+            found += codec.load(answer, survey.AdviceList)
         except (DeviceError, MeasurementError) as error:
             refused[device] = str(error)
     return tuple(found), refused
@@ -146,22 +162,6 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
 def strings_of(size: Size, devices: Sequence[Device]) -> tuple[str, ...]:
     """The device strings of a space: of a quick one each device and AUTO, of a full one HETERO, too."""
     return worth_trying(devices, lists=size != "quick", hetero=size == "full")
-
-
-def spaces(seen: survey.Sight, answers: Sequence[Advice], shapes: Shapes | None = None) -> dict[Size, Space]:
-    """The space of each size for the model that was seen, in a closed loop, from answers on all device strings."""
-    found: dict[Size, Space] = {}
-    for size in SIZES:
-        strings = strings_of(size, seen.devices)
-        host = Host(
-            devices=seen.devices,
-            topology=topology(),
-            device_strings=strings,
-            advice=tuple(answer for answer in answers if answer.device in strings),
-            refused={},
-        )
-        found[size] = space.build(host, _model(seen), ClosedLoop(), shapes or {}, Wanted(size=size))
-    return found
 
 
 def check_same(setup: Setup, wish: Wish, name: str) -> None:

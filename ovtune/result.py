@@ -17,6 +17,7 @@ from ovtune.goal import Goal
 from ovtune.lineup import Band
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.serving import serve
+from ovtune.sharing import Sharing, sharing_of
 from ovtune.soak import Soak
 from ovtune.stability import low_ratio, unstable
 from ovtune.study import (
@@ -30,6 +31,8 @@ from ovtune.study import (
     trials_of,
 )
 from ovtune.verdict import Verdict, decided, limited, unconfirmed
+
+_COUNT_ONCE = frozenset({"switched_device"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class Result:
         caveats: The doubts about the recommendation, without repetition.
         bands: Where a capacity is asked for, what each finalist serves within the limit, by its key.
         duel: The duel that tells the verdict; None where none does.
+        sharing: Which trials were told by another one's measurement, and whether that was right where it was checked.
         soak: The long runs of the duel's two sides, or of what is recommended without one; None where there are none.
     """
 
@@ -66,6 +70,7 @@ class Result:
     baseline_measured: Measured
     verdict: Verdict
     caveats: tuple[Caveat, ...]
+    sharing: Sharing
     bands: Mapping[str, Band] = field(default_factory=dict)
     duel: Duel | None = None
     soak: Soak | None = None
@@ -109,6 +114,7 @@ def conclude(study: Study, goal: Goal) -> Result:
     soaked = _soaked(study, recommended, fight, score)
     if soaked is not None and fight is not None and recommended == fight.candidate and soaked.below(1):
         doubts = (*doubts, Caveat(kind="soak_lost", parameters={"minutes": soaked.config.elapsed_s / 60}))
+    known = sharing_of(study)
     result = Result(
         study=study,
         goal=goal,
@@ -121,7 +127,8 @@ def conclude(study: Study, goal: Goal) -> Result:
         baseline=strongest,
         baseline_measured=_figures(study, strongest.config, *blocks[owner], field.spread),
         verdict=verdict,
-        caveats=doubts,
+        caveats=(*doubts, *known.doubts(recommended)),
+        sharing=known,
         duel=fight,
         soak=soaked,
     )
@@ -145,7 +152,10 @@ def _served(result: Result) -> Result:
         baseline=baseline,
         baseline_measured=measured(result, baseline.config),
         verdict=service.verdict,
-        caveats=_doubts(result.study, blocks, confirmed=service.verdict.kind != "unconfirmed"),
+        caveats=(
+            *_doubts(result.study, blocks, confirmed=service.verdict.kind != "unconfirmed"),
+            *result.sharing.doubts(chosen),
+        ),
         bands=service.bands,
     )
 
@@ -204,7 +214,7 @@ def alternative(result: Result, config: Config) -> Result:
         trial=_trial_of(result.study, config),
         measured=measured(result, config),
         verdict=unconfirmed(result.baseline.name, leads=config.key == result.baseline.config.key),
-        caveats=_doubts(result.study, blocks, confirmed=False),
+        caveats=(*_doubts(result.study, blocks, confirmed=False), *result.sharing.doubts(config)),
     )
 
 
@@ -251,11 +261,14 @@ def _broken(field: Field, blocks: Mapping[str, tuple[Source, list[Block]]], goal
 
 
 def _doubts(study: Study, blocks: Sequence[Block], *, confirmed: bool) -> tuple[Caveat, ...]:
-    """The model's, and those that at least a third of the blocks raise, as the block in the middle of them words it."""
+    """The model's, and those that at least a third of the blocks raise, as the block in the middle of them words it.
+
+    That another device took over counts if it happened once: the first one had failed.
+    """
     found: dict[tuple[str, object], list[Caveat]] = {}
     for caveat in (c for block in blocks for c in block.caveats):
         found.setdefault((caveat.kind, caveat.parameters.get("name")), []).append(caveat)
-    usual = [_middle(same) for same in found.values() if 3 * len(same) >= len(blocks)]
+    usual = [_middle(same) for (kind, _), same in found.items() if 3 * len(same) >= len(blocks) or kind in _COUNT_ONCE]
     usual += study.setup.model.caveats
     return tuple(usual if confirmed else [*usual, Caveat(kind="unconfirmed")])
 

@@ -16,7 +16,7 @@ class Point:
     """A combination of parameters that is not yet known to make sense.
 
     ``advised`` is the most requests that the runtime advises on the device, ``memory_bytes`` the least memory of the
-    host and the devices.
+    host and the devices, ``joined`` what automatic batching joins without being asked.
     """
 
     device: str
@@ -30,6 +30,7 @@ class Point:
     advised: int
     memory_bytes: int
     api: Api
+    joined: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         name="auto-batch-multiples",
         reason="with requests that are no multiple of the batch, one batch always waits for the timeout",
-        forbids=lambda p, m, w: p.nireq % p.auto_batch_size != 0,
+        forbids=lambda p, m, w: p.nireq % (p.auto_batch_size if p.auto_batch_size > 1 else p.joined) != 0,
     ),
     Rule(
         name="items-in-flight",

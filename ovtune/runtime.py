@@ -31,7 +31,13 @@ _BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 _ONE_BATCH = ": search it with batch 1"
 _MEMORY = ("GPU_DEVICE_TOTAL_MEM_SIZE", "NPU_DEVICE_TOTAL_MEM_SIZE")
 _NOT_SETTINGS = frozenset({"SUPPORTED_PROPERTIES", "NETWORK_NAME", "RUNTIME_REQUIREMENTS"})
-_NOT_SPEED = _NOT_SETTINGS | {"PERFORMANCE_HINT_NUM_REQUESTS", "LOADED_FROM_CACHE", "LOG_LEVEL", "PERF_COUNT"}
+_NOT_SPEED = _NOT_SETTINGS | {
+    "CACHE_DIR",
+    "PERFORMANCE_HINT_NUM_REQUESTS",
+    "LOADED_FROM_CACHE",
+    "LOG_LEVEL",
+    "PERF_COUNT",
+}
 _LIST = "MULTI_DEVICE_PRIORITIES"
 _PLACES = re.compile(
     r"(Error: )?Exception from \S+:\d+:|Check '[^\n]*' failed at \S+:\d+:|FrontEnd API failed with [^\n]*"
@@ -120,9 +126,11 @@ class Runtime:
         return replace(exact, properties={"INFERENCE_PRECISION_HINT": "bf16"})
 
     def unknown(self, config: Config) -> tuple[str, ...]:
-        """The config's properties that none of the host's plugins knows: AUTO drops them without a word."""
-        scheduler = config.device.partition(":")[0]
-        known = {str(key) for name in {scheduler, *self._core.available_devices} for key in self._supported(name)}
+        """The config's properties that none of its devices knows: AUTO drops them without a word."""
+        scheduler, _, rest = config.device.partition(":")
+        listed = [part.strip().partition("(")[0] for part in rest.split(",") if part and not part.startswith("-")]
+        names = {scheduler, *(listed or self._core.available_devices)}
+        known = {str(key) for name in names for key in self._supported(name)}
         return tuple(name for name in config.properties if name not in known | {"DEVICE_PROPERTIES"})
 
     def auto_batches(self, network: ov.Model, device: str) -> bool:
@@ -131,6 +139,9 @@ class Runtime:
             compiled = self.compile(network, Config(device=f"BATCH:{device}(2)", nireq=2))
         except DeviceError:
             return False
+        joined = compiled.joined
+        if joined is not None:
+            return joined == 2
         alone = self.compile(network, Config(device=device, nireq=1))
         return compiled.optimal_nireq >= 2 * alone.optimal_nireq
 
@@ -193,6 +204,20 @@ class Compiled:
     def optimal_nireq(self) -> int:
         """How many infer requests the runtime advises."""
         return int(self.model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+
+    @property
+    def joined(self) -> int | None:
+        """How many requests automatic batching joins: 1 where it did not engage, None where that cannot be told.
+
+        What is asked for is not read back, but the graph that runs has inputs of as many items.
+        """
+        if "AUTO_BATCH_TIMEOUT" not in self.model.get_property("SUPPORTED_PROPERTIES"):
+            return 1
+        with contextlib.suppress(RuntimeError):
+            own, running = (_items_of(graph) for graph in (self.model, self.model.get_runtime_model()))
+            ratios = {running[name] // own[name] for name in own.keys() & running.keys()}
+            return max(ratios, default=None)
+        return None
 
     @property
     def execution_devices(self) -> list[str]:
@@ -432,6 +457,12 @@ def _shape(shape: ov.PartialShape) -> tuple[int, ...]:
     if shape.rank.is_dynamic:
         return (-1,)
     return tuple(int(d.get_length()) if d.is_static else -1 for d in shape)
+
+
+def _items_of(graph: Any) -> dict[str, int]:
+    """The size of dimension 0 of each input of a graph that has one, by the input's name in the graph."""
+    shapes = {port.get_node().get_friendly_name(): _shape(port.partial_shape) for port in graph.inputs}
+    return {name: shape[0] for name, shape in shapes.items() if shape and shape[0] > 0}
 
 
 def _wanted(port: ov.Output, shapes: Mapping[str, Sequence[int]]) -> tuple[int, ...]:

@@ -37,6 +37,7 @@ class Advice:
         effective: The settings as read back.
         effective_key: Equal for answers that run alike.
         threads: What its CPU devices had to be held to for the sake of a CPU quota; None where they take no more.
+        joined: How many requests automatic batching joins by itself, as a GPU's does for throughput; 1 for none.
     """
 
     device: str
@@ -45,6 +46,7 @@ class Advice:
     effective: Mapping[str, object]
     effective_key: str
     threads: int | None = None
+    joined: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +300,7 @@ def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Work
     inference = _inference_precisions(named, host.devices, wanted)
     own = (d.memory_bytes for d in used_by(named, host.devices) if d.memory_bytes is not None)
     memory = min([host.topology.memory_bytes, *own])
+    joined = {advice.hint: advice.joined for advice in host.advice if advice.device == device}
     for auto_batch in (asked_batch,) if asked_batch > 1 else choice("auto_batch_size", AUTO_BATCH_SIZES, 1):
         multiples = {auto_batch, 2 * auto_batch} if auto_batch > 1 and "nireq" not in wanted.only else set()
         for hint, nireq, batch, timeout, precision, computing, api in itertools.product(
@@ -323,6 +326,7 @@ def _points(device: str, advised: set[int], host: Host, about: tuple[Model, Work
                 advised=max(advised),
                 memory_bytes=memory,
                 api=api,
+                joined=joined.get(hint, 1) if batch == 1 else 1,
             )
 
 

@@ -19,7 +19,7 @@ from ovtune.space import Space
 from ovtune.wanted import Wanted
 from ovtune.workload import Load, Workload
 
-Phase = Literal["search", "reference", "elimination", "duel", "soak", "capacity", "verification"]
+Phase = Literal["search", "reference", "check", "elimination", "duel", "soak", "capacity", "verification"]
 CHOOSING: tuple[Phase, ...] = ("search", "reference", "elimination")
 """The phases whose blocks choose who meets in the duel, which itself takes no part in that."""
 CONFIRMED_SUFFIX = ".confirmed"
@@ -98,11 +98,12 @@ class Visit:
 
     Attributes:
         number: Its place in the study, from 0, in the order of time.
-        phase: What it was for: ``reference`` is a visit in the search that only shows the host's course, ``soak`` a
-            long run after the duel.
+        phase: What it was for: ``reference`` is a visit in the search that is no trial, mostly to show the host's
+            course, ``check`` one that looks whether two configs truly run alike, ``soak`` a long run after the duel.
         trial: The trial that it belongs to, in the search.
         confirmation: The confirmation that it belongs to, counted from 1; 0 in the search.
-        round: The round of the elimination, the pair of the duel, or the block at one load of a capacity, from 0.
+        round: The round of the elimination or of the checks, the pair of the duel, or the block at one load of a
+            capacity, from 0.
         config: What was asked for.
         outcome: What came of it.
         workload: The load, where it is not that of the study's search.
@@ -144,8 +145,13 @@ class Study:
 
     @property
     def owners(self) -> dict[str, str]:
-        """For each config that shares another one's blocks, the key of the config that was measured."""
-        return {v.config.key: v.outcome.config_key for v in self.visits if isinstance(v.outcome, SameAs)}
+        """For each config that shares another one's blocks, the key of the config that was measured.
+
+        One that has blocks of its own shares no more.
+        """
+        own = {v.config.key for v in self.visits if isinstance(v.outcome, Block) and v.phase in CHOOSING}
+        shared = (v for v in self.visits if v.config.key not in own)
+        return {v.config.key: v.outcome.config_key for v in shared if isinstance(v.outcome, SameAs)}
 
 
 def trials_of(study: Study) -> tuple[Visit, ...]:

@@ -22,6 +22,7 @@ from ovtune.runtime import Compiled, Runtime, reshaped
 from ovtune.space import Advice
 from ovtune.wanted import HINTS
 
+_BATCHING = "AUTO_BATCH_TIMEOUT"
 _REFERENCE_S, _PATIENCE_S = 8.0, 25.0
 _BATCH = 2
 _MOST_BYTES, _LARGEST_BYTES = 128_000_000, 1_000_000_000
@@ -39,13 +40,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceQuestion:
-    """Which device string to ask for its answers on which model, and the most threads that it may take."""
+    """Which device string to ask for its answers on which model, and the most threads that it may take.
+
+    What stands behind automatic batching, which hides its device's settings, is read where they are to be ``shown``.
+    """
 
     path: str
     plugins: Mapping[str, str]
     device: str
     most_threads: int | None = None
     shapes: Shapes = field(default_factory=dict)
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +254,18 @@ def _needed_cap(core: Runtime, question: DeviceQuestion, compiled: Compiled, con
     return most if threads_of(compiled.effective()) > most else None
 
 
+def _unhidden(
+    core: Runtime, question: DeviceQuestion, config: Config, effective: Mapping[str, object]
+) -> Mapping[str, object]:
+    """The settings with those of the devices on which automatic batching engaged by itself, and which it hides."""
+    if _BATCHING not in str(effective) or config.auto_batch_size > 1:
+        return effective
+    plain = replace(config, properties={**config.properties, "ALLOW_AUTO_BATCHING": False})
+    compiled = core.compile(_network(core, question), plain)
+    compiled.leave_startup()
+    return {**effective, **compiled.effective()}
+
+
 def _network(core: Runtime, question: DeviceQuestion) -> Any:
     return reshaped(core.read(question.path), batch_size=1, shapes=question.shapes)
 
@@ -270,7 +287,8 @@ def _advice(core: Runtime, question: DeviceQuestion, hint: str) -> Advice:
         device=question.device,
         hint=hint,
         nireq=nireq,
-        effective=effective,
+        effective=_unhidden(core, question, config, effective) if question.shown else effective,
         effective_key=compiled.effective_key(effective),
         threads=threads,
+        joined=compiled.joined or 1,
     )

@@ -1,7 +1,7 @@
 """What a search shows on a terminal, and the tables of the other commands: results as renderables, nothing printed."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ovtune import goal as goals
-from ovtune.config import Config
+from ovtune.config import Config, shown, spelled
 from ovtune.energy import Access, access
 from ovtune.estimate import Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
@@ -44,6 +44,7 @@ _ENERGY: Mapping[Access, str] = {
     "none": "energy per inference: this host has no counters for it",
 }
 
+_HINTS = {"none": "no settings"}
 _CONFIRMING: frozenset[Phase] = frozenset({"elimination", "duel", "capacity", "verification"})
 _CHECK_STYLES: Mapping[str, str] = {"holds": "bold green", "slower": "bold red", "undecided": "bold yellow"}
 
@@ -116,7 +117,7 @@ class Progress:
 
 
 def _stage(started: VisitStarted) -> str:
-    return "search" if started.phase == "reference" else started.phase
+    return "search" if started.phase in {"reference", "check"} else started.phase
 
 
 def _label(started: VisitStarted) -> str:
@@ -127,6 +128,8 @@ def _label(started: VisitStarted) -> str:
             return f"trial {started.number - 1} ({place})"
         case "reference":
             return f"reference ({place})"
+        case "check":
+            return f"check of a shared measurement ({place})"
         case "elimination" | "soak":
             return f"{started.phase} {place}"
         case "duel" | "capacity" | "verification":
@@ -157,6 +160,9 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
     verdict = result.verdict
     table = Table.grid(padding=(0, 2))
     table.add_row("config", Text(result.recommended.words, overflow="fold"))
+    served = shown(result.measured.effective.get("EXECUTION_DEVICES", ""))
+    if served not in {"", result.recommended.device}:
+        table.add_row("  served by", Text(served, overflow="fold"))
     mine = _figures(result.measured, result.goal.latency)
     for name, value in (*_capacity(result, result.recommended), *mine, *_outputs(result, result.recommended)):
         table.add_row(name, value)
@@ -167,6 +173,8 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
         table.add_row(name, value)
     for caveat in result.caveats:
         table.add_row("caveat", Text(caveat.text, style="yellow", overflow="fold"))
+    if result.sharing.words:
+        table.add_row("shared", Text(result.sharing.words, overflow="fold"))
     if result.soak is not None:
         table.add_row("soak", Text(course(result.soak.config), overflow="fold"))
         if result.soak.opponent is not None:
@@ -201,11 +209,12 @@ def settings(config: Config, effective: Mapping[str, object]) -> Table:
     for column in ("setting", "requested", "effective"):
         table.add_column(column, overflow="fold")
     flat = {"device": config.device, "nireq": config.nireq, "batch_size": config.batch_size} | dict(config.properties)
-    shown = _flat(effective)
-    for name in (*flat, *(n for n in shown if n not in flat)):
+    found = _flat(effective)
+    for name in (*flat, *(n for n in found if n not in flat)):
         requested = str(flat.get(name, ""))
-        got = shown.get(name, "")
-        differs = bool(requested and got and requested.lower() != got.lower())
+        inner = dict.fromkeys(value for key, value in found.items() if key.endswith(f".{name}"))
+        got = found.get(name) or ", ".join(inner)
+        differs = bool(requested and got and spelled(requested) != spelled(got))
         table.add_row(name, Text(requested), Text(got, style="yellow" if differs else ""))
     return table
 
@@ -213,28 +222,47 @@ def settings(config: Config, effective: Mapping[str, object]) -> Table:
 def devices(seen: Sight, advice: Sequence[Advice], refused: Mapping[str, str]) -> list[Table]:
     """The devices of a host, and OpenVINO's own answers on them for a model."""
     own = Table(box=box.SIMPLE_HEAD, title=f"OpenVINO {seen.version}", title_justify="left")
-    for column in ("device", "name", "default precision", "capabilities"):
+    told = {
+        "driver": [device.driver for device in seen.devices],
+        "memory": [f"{device.memory_bytes / 2**30:.1f} GiB" if device.memory_bytes else "" for device in seen.devices],
+    }
+    known = [name for name, values in told.items() if any(values)]
+    for column in ("device", "name", "precision", *known, "capabilities"):
         own.add_column(column, overflow="fold")
-    for device in seen.devices:
-        own.add_row(device.name, Text(device.full_name), device.precision, ", ".join(device.capabilities))
+    for place, device in enumerate(seen.devices):
+        more = [Text(told[name][place]) for name in known]
+        own.add_row(device.name, Text(device.full_name), device.precision, *more, Text(", ".join(device.capabilities)))
     own.caption = _ENERGY[access()]
     own.caption_justify = "left"
     if seen.model is None:
         return [own]
     title = Text(f"OpenVINO's own answers for {seen.model.path}")
-    answers = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    for column in ("device", "hint", "requests", "streams", "threads", "precision", "served by"):
-        answers.add_column(column, overflow="fold")
-    for answer in advice:
-        settings_ = _flat(answer.effective)
-        told = [
-            ", ".join(dict.fromkeys(v for k, v in settings_.items() if k.rpartition(".")[2] == name))
-            for name in ("NUM_STREAMS", "INFERENCE_NUM_THREADS", "INFERENCE_PRECISION_HINT", "EXECUTION_DEVICES")
-        ]
-        answers.add_row(answer.device, answer.hint, str(answer.nireq), *map(Text, told))
-    for name, why in refused.items():
-        answers.add_row(name, "refused", "", "", "", "", Text(why, style="yellow"))
-    return [own, answers]
+    answers = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0))
+    answers.add_column("device, hint", overflow="fold", min_width=22)
+    for column in ("requests", "streams", "threads", "precision"):
+        answers.add_column(column, overflow="fold", justify="right" if column != "precision" else "left")
+    answers.add_column("served by", overflow="fold")
+    for name in dict.fromkeys(answer.device for answer in advice):
+        answers.add_row(Text(name, style="bold"))
+        for answer in (answer for answer in advice if answer.device == name):
+            answers.add_row(f" {_HINTS.get(answer.hint, answer.hint)}", str(answer.nireq), *map(Text, _told(answer)))
+    return [own, answers, *([_refused(refused)] if refused else [])]
+
+
+def _told(answer: Advice) -> Iterator[str]:
+    """What an answer comes to; of several devices each one's, in their order."""
+    settings_ = _flat(answer.effective)
+    for name in ("NUM_STREAMS", "INFERENCE_NUM_THREADS", "INFERENCE_PRECISION_HINT", "EXECUTION_DEVICES"):
+        whole = [settings_[name]] if name in settings_ else []
+        inner = [value for key, value in settings_.items() if key.endswith(f".{name}")]
+        yield ", ".join(whole or inner)
+
+
+def _refused(reasons: Mapping[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, why in reasons.items():
+        table.add_row(Text(name), Text(f"refused: {why}", style="yellow", overflow="fold"))
+    return table
 
 
 def milliseconds(value: float) -> str:
@@ -314,5 +342,5 @@ def _flat(effective: Mapping[str, object]) -> dict[str, str]:
         if isinstance(value, Mapping):
             flat |= {f"{name}.{inner}": text for inner, text in _flat(value).items()}
         else:
-            flat[name] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            flat[name] = shown(value)
     return {name.removeprefix("DEVICE_PROPERTIES."): text for name, text in flat.items()}

@@ -4,20 +4,20 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from ovtune import agreement, measurement
+from ovtune import agreement, doubt, measurement
 from ovtune.agreement import Agreement, Comparison
 from ovtune.cap import thread_cap, threads_of
 from ovtune.caveat import Caveat
-from ovtune.config import Config, Property
+from ovtune.config import Config
 from ovtune.content import Content, Feed
-from ovtune.driver import ClosedLoopDriver, Run, SystemClock, first_inference_ms, open_loop
+from ovtune.driver import ClosedLoopDriver, SystemClock, first_inference_ms, open_loop
 from ovtune.energy import Meter
 from ovtune.engine import ITEMS, Requests, engine_for, infer_items
 from ovtune.environment import cpu_quota
@@ -29,8 +29,6 @@ from ovtune.runtime import STARTUP_S, Compiled, Runtime, reason, reshaped
 from ovtune.timeline import Recorder
 from ovtune.workload import ClosedLoop, OpenLoop, Workload
 
-_BUSY_ENOUGH = 0.95
-_LATE_SHARE = 0.05
 _COMPARING_S = 1.0
 _PATIENCE_S = 20.0
 _TIME_SHARE = 0.8
@@ -72,6 +70,7 @@ class _Opening:
     idle_bytes: int
     compile_ms: float
     first_inference_ms: float
+    joined: int | None
     doubts: tuple[Caveat, ...]
 
 
@@ -114,18 +113,27 @@ def _run(
     requests = engine_for(compiled, config, _content(order, plan.seed), copying=order.feed.copying)
     _UNTIL_EXIT.extend((compiled, requests))
     engine = Recorder(requests, SystemClock())
-    first_ms = first_inference_ms(engine, SystemClock(), group=config.auto_batch_size)
+    joined = compiled.joined
+    first_ms = first_inference_ms(engine, SystemClock(), group=_group(config, joined))
     doubts = (*noticed, *_leave_startup(compiled))
     key = compiled.effective_key(compiled.effective())
     owner = plan.shared.get(key)
     if owner is not None and owner != config.key:
         outputs, _ = _compared(order, compiled, requests, _left_s(began, plan))
         return _unless_nonsense(SameAs(config_key=owner, effective_key=key, outputs=outputs))
-    opening = _Opening(idle_bytes=idle_bytes, compile_ms=compile_ms, first_inference_ms=first_ms, doubts=doubts)
+    opening = _Opening(
+        idle_bytes=idle_bytes, compile_ms=compile_ms, first_inference_ms=first_ms, joined=joined, doubts=doubts
+    )
     block = _measured(order, compiled, engine, opening)
     outputs, why = _compared(order, compiled, requests, _left_s(began, plan))
     noticed = (Caveat(kind="not_compared", parameters={"reason": why}),) if why else ()
     return _unless_nonsense(replace(block, outputs=outputs, caveats=(*block.caveats, *noticed)))
+
+
+def _group(config: Config, joined: int | None) -> int:
+    """How many requests complete together; 1 where the requests do not come to whole groups."""
+    size = config.auto_batch_size if joined is None else joined
+    return size if config.nireq % size == 0 else 1
 
 
 def _content(order: Order, seed: int) -> Content:
@@ -179,7 +187,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
     doubts: list[Caveat] = list(opening.doubts)
     occupancy: float | None = None
     clock = SystemClock()
-    closed = ClosedLoopDriver(engine, clock, group=config.auto_batch_size)
+    closed = ClosedLoopDriver(engine, clock, group=_group(config, opening.joined))
     steady, warmup_s = closed.warm_up(plan)
     if not steady:
         doubts.append(Caveat(kind="not_steady", parameters={"warmup_s": warmup_s}))
@@ -189,8 +197,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
             started_at, watch = time.time(), _Watch(order.beside)
             run = closed.measure(plan, at_end=watch.stop)
             items = run.requests * config.batch_size
-            occupancy = run.requests / run.elapsed_s * float(np.mean(run.latencies_ms)) / 1000 / config.nireq
-            doubts += _doubts_of_closed_loop(config, occupancy)
+            occupancy = doubt.occupancy_of(config, run)
         case schedule:
             engine.wait_all()
             arrivals, batch = schedule_s(schedule, plan, config), config.batch_size
@@ -199,7 +206,6 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
             run = open_loop(engine, clock, arrivals, batch=batch, interval_s=gap_s, patience_s=plan.longest_s)
             watch.stop()
             items = len(run.latencies_ms)
-            doubts += _doubts_of_open_loop(config, schedule, run)
     effective, served_at_last = compiled.effective(), compiled.execution_devices
     if served_at_last != served_at_first:
         names = {"first": ", ".join(served_at_first), "last": ", ".join(served_at_last)}
@@ -210,7 +216,14 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         doubts.append(Caveat(kind="throttled", parameters={"events": watch.throttled}))
     if run.requests < plan.least_requests:
         doubts.append(Caveat(kind="few_samples", parameters={"samples": run.requests}))
-    doubts += _doubts_of_settings(config, effective, compiled.optimal_nireq)
+    joined = config.auto_batch_size if opening.joined is None else opening.joined
+    if isinstance(order.workload, ClosedLoop):
+        doubts += doubt.of_closed_loop(config, run, joined, effective)
+    else:
+        doubts += doubt.of_open_loop(config, order.workload, run, joined, effective)
+    doubts += doubt.of_settings(config, effective)
+    doubts += doubt.of_batching(config, opening.joined)
+    doubts += doubt.of_devices(config, effective, served_at_last)
     return Block(
         started_at=started_at,
         elapsed_s=run.elapsed_s,
@@ -298,64 +311,3 @@ def _busy_s() -> float:
     """CPU seconds that the machine's CPUs were not idle, time stolen by the hypervisor included."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
-
-
-def _doubts_of_closed_loop(config: Config, occupancy: float) -> list[Caveat]:
-    doubts = []
-    if occupancy < _BUSY_ENOUGH:
-        doubts.append(Caveat(kind="driver_bound", parameters={"occupancy": occupancy}))
-    if config.batch_size > 1:
-        doubts.append(Caveat(kind="batch_wait_hidden", parameters={"batch": config.batch_size}))
-    return doubts
-
-
-def _doubts_of_open_loop(config: Config, schedule: OpenLoop, run: Run) -> list[Caveat]:
-    doubts = []
-    interval_ms = 1000 / schedule.rate_per_s
-    rate = {"rate_per_s": schedule.rate_per_s}
-    if run.late_ms > _LATE_SHARE * float(np.quantile(run.latencies_ms, 0.99)):
-        doubts.append(Caveat(kind="generator_late", parameters={"late_ms": run.late_ms}))
-    if run.backlog_ms > max(interval_ms * config.batch_size, 1.0):
-        doubts.append(Caveat(kind="not_sustained", parameters=rate | {"backlog_ms": run.backlog_ms}))
-    batch = config.batch_size * config.auto_batch_size
-    if batch > 1:
-        timeout_ms = float(str(config.properties.get("AUTO_BATCH_TIMEOUT", 1000)))
-        wait_ms = (batch - 1) * interval_ms
-        if config.auto_batch_size > 1:
-            wait_ms = min(wait_ms, timeout_ms)
-        doubts.append(Caveat(kind="partial_batch", parameters=rate | {"batch": batch, "wait_ms": wait_ms}))
-    return doubts
-
-
-def _doubts_of_settings(config: Config, effective: Mapping[str, object], optimal: int) -> list[Caveat]:
-    """Where the runtime runs something else than was asked for."""
-    doubts = []
-    for name, requested, found in _pairs(config.properties, effective):
-        if _spelled(found) != _spelled(requested):
-            shown = {"name": name, "requested": str(requested), "effective": str(found)}
-            doubts.append(Caveat(kind="effective_differs", parameters=shown))
-    size = config.auto_batch_size
-    if size > 1 and optimal < size:
-        doubts.append(Caveat(kind="auto_batching_inactive", parameters={"size": size, "optimal": optimal}))
-    return doubts
-
-
-def _pairs(properties: Mapping[str, Property], effective: Mapping[str, object]) -> Iterator[tuple[str, object, object]]:
-    """Each property's name, what was asked for, and what is in effect, for the devices behind AUTO too."""
-    inner = effective.get("DEVICE_PROPERTIES")
-    devices = inner if isinstance(inner, Mapping) else {}
-    for name, requested in properties.items():
-        if isinstance(requested, Mapping):
-            for device, asked in requested.items():
-                found = devices.get(device, {})
-                yield from ((f"{device}.{key}", value, found[key]) for key, value in asked.items() if key in found)
-        elif name in effective:
-            yield name, requested, effective[name]
-        else:
-            yield from ((f"{d}.{name}", requested, found[name]) for d, found in devices.items() if name in found)
-
-
-def _spelled(value: object) -> str:
-    """A setting's value in one spelling: the runtime takes YES and true for one."""
-    text = str(value).lower()
-    return {"yes": "true", "no": "false"}.get(text, text)

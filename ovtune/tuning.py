@@ -7,7 +7,7 @@ from typing import assert_never
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from ovtune import codec, soak
+from ovtune import codec, sharing, soak
 from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.confirmation import Confirmation
@@ -118,6 +118,7 @@ class Tuning:
         began = watch.clock()
         for trial in self._trials.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             self._take_up(trial)
+        self._check()
         while (count := len(self._trials.get_trials(deepcopy=False))) < budget.trials:
             if watch.stopping():
                 return "interrupted"
@@ -128,6 +129,7 @@ class Tuning:
             if config is None:
                 return f"all {self._ledger.study.setup.space.size} configs of the space were tried"
             self._try(self._trials.ask(), config)
+            self._check()
         return f"all {count} trials are done"
 
     def _take_up(self, trial: FrozenTrial) -> None:
@@ -157,6 +159,19 @@ class Tuning:
             return
         started = VisitStarted(phase="reference", number=count, total=max(self._budget.trials, count), config=config)
         self._ledger.visit(started, plan=self._budget.plan)
+
+    def _check(self) -> None:
+        """Measures now and then what shares another one's measurement, beside that one."""
+        ledger, total = self._ledger, self._budget.trials
+        while (wanted := sharing.due(ledger.study)) is not None and not ledger.watch.stopping():
+            count = ledger.study.trials
+            started = VisitStarted(
+                phase="reference" if wanted.round is None else "check",
+                number=count,
+                total=max(total, count),
+                config=wanted.config,
+            )
+            ledger.visit(started, plan=self._budget.plan, round_=wanted.round or 0)
 
     def _tell(self, number: int, outcome: Outcome) -> None:
         """Tells Optuna what came of a trial: infeasible as PRUNED, our own faults as FAIL."""

@@ -25,7 +25,7 @@ class FakeRuntime:
         self.one_batch = ""
         self.unbatched: set[str] = set()
 
-    def ask(self, task: str, request: str) -> str:
+    def ask(self, task: str, request: str, *, timeout_s: float = 120.0) -> str:
         match task:
             case "survey":
                 question = codec.load(request, survey.Question)

@@ -69,6 +69,13 @@ def dense(shape: Sequence[int] | ov.PartialShape = (1, 8)) -> ov.Model:
     return model(opset13.matmul(x, weights(8, 4), transpose_a=False, transpose_b=False), x)
 
 
+def square(size: int = 64) -> ov.Model:
+    """``x`` [1, size] times random weights that keep its size, which the GPU of tests gets right."""
+    x = parameter([1, size])
+    kept = opset13.divide(weights(size, size), opset13.constant(np.float32(size**0.5)))
+    return model(opset13.relu(opset13.matmul(x, kept, transpose_a=False, transpose_b=False)), x)
+
+
 def two_inputs() -> ov.Model:
     """f32 ``x`` [1, 8] and i64 ``ids`` [1, 8], multiplied with weights, added."""
     x, ids = parameter([1, 8]), parameter([1, 8], np.int64, "ids")

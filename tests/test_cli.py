@@ -331,6 +331,9 @@ class TestOtherCommands:
         told = json.loads(ovtune("devices", "demo:mlp", "--json").out)
         assert [d["name"] for d in told["devices"]] == ["CPU"]
         assert len(told["advice"]) == 3
+        several = json.loads(ovtune("devices", "demo:mlp", "--device", "AUTO", "--device", "CPU", "--json").out)
+        assert list(dict.fromkeys(a["device"] for a in several["advice"])) == ["AUTO", "CPU"]
+        assert ovtune("devices", "demo:mlp", "--device", "TPU").status == 1
 
     def test_plugins_come_from_options_or_the_variable(
         self, ovtune: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch

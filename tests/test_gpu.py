@@ -7,11 +7,12 @@ import pytest
 
 from ovtune import codec, survey
 from ovtune.config import Config
+from ovtune.content import Feed
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.measurement import Block, Plan
 from ovtune.setting import LEFT_OUT, SETTINGS
 from ovtune.space import Advice
-from ovtune.survey import DeviceQuestion, Question
+from ovtune.survey import DeviceQuestion, Question, ReferenceQuestion
 from ovtune.trial_process import TrialProcess, ask
 from ovtune.wanted import OWN
 from ovtune.workload import ClosedLoop
@@ -51,9 +52,9 @@ def small(tmp_path: Path) -> str:
     return models.saved(models.dense(), tmp_path)
 
 
-def advise(device: str, path: str) -> dict[str, Advice]:
+def advise(device: str, path: str, *, shown: bool = False) -> dict[str, Advice]:
     """OpenVINO's own answers on a device, by hint."""
-    question = DeviceQuestion(path=path, plugins={}, device=device)
+    question = DeviceQuestion(path=path, plugins={}, device=device, shown=shown)
     answers = codec.load(ask("advise", codec.dump(question, DeviceQuestion), timeout_s=240), survey.AdviceList)
     return {advice.hint: advice for advice in answers}
 
@@ -100,6 +101,22 @@ def test_all_at_once(small: str) -> None:
     properties = {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}
     found = block(Config(device="AUTO:GPU.1,CPU", nireq=6, properties=properties), small)
     assert found.effective["EXECUTION_DEVICES"] == ["GPU.1", "CPU"]
+
+
+def test_idle_behind(small: str) -> None:
+    """With no more requests than the first device of the list takes, the one behind it has nothing to do."""
+    properties = {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}
+    found = block(Config(device="AUTO:GPU.1,CPU", nireq=2, properties=properties), small)
+    assert [c.parameters["name"] for c in found.caveats if c.kind == "idle_behind"] == ["CPU"]
+
+
+def test_shown_advice(small: str) -> None:
+    """Streams and precision under THROUGHPUT, which automatic batching hides, are there where they are shown."""
+    answers = advise("GPU.0", small)
+    assert "NUM_STREAMS" not in answers["THROUGHPUT"].effective
+    shown = advise("GPU.0", small, shown=True)
+    assert shown["THROUGHPUT"].effective["NUM_STREAMS"] == 2
+    assert shown["THROUGHPUT"].effective_key == answers["THROUGHPUT"].effective_key
 
 
 def test_automatic_batching() -> None:
@@ -161,6 +178,20 @@ def test_every_property_is_searched_or_has_a_reason() -> None:
     named = {s.name for s in SETTINGS if s.kind == "GPU"} | {*OWN, "PERFORMANCE_HINT", "MODEL_PRIORITY"}
     assert gpu.settings
     assert set(gpu.settings) - named - LEFT_OUT.keys() == set()
+
+
+def test_nonsense(tmp_path: Path) -> None:
+    """A convolution network, of which the GPU of tests computes nonsense, is found out by its outputs."""
+    seen = codec.load(ask("survey", codec.dump(Question(path="demo:mobilenet", plugins={}), Question)), survey.Sight)
+    feed, target = Feed(inputs=seen.model.inputs), str(tmp_path / "reference.npz")
+    question = ReferenceQuestion(path="demo:mobilenet", plugins={}, target=target, feed=feed)
+    ask("refer", codec.dump(question, ReferenceQuestion))
+    files = {"FP32": "demo:mobilenet"}
+    measuring = TrialProcess(files=files, plugins={}, workload=ClosedLoop(), feed=feed, reference=target)
+    plan = Plan(duration_s=0.0, warmup_s=0.0, least_requests=1, longest_s=0.1, timeout_s=400.0)
+    outcome = measuring.evaluate(Config(device="GPU.0", nireq=1), plan)
+    assert isinstance(outcome, Infeasible)
+    assert outcome.reason.startswith("its outputs have nothing to do with those of CPU f32 (")
 
 
 def test_refusal() -> None:

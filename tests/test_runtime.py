@@ -166,6 +166,14 @@ class TestSettings:
         one, two = (key(core, "BATCH:CPU(2)", {"NUM_STREAMS": n}, 2) for n in (1, 2))
         assert one != two
 
+    def test_joined(self, core: Runtime) -> None:
+        """What automatic batching made of the model is told: as many requests as asked for, or each one alone."""
+        assert compiled(core, "BATCH:CPU(4)", nireq=4).joined == 4
+        assert compiled(core, "CPU").joined == compiled(core, "AUTO:CPUX,CPU").joined == 1
+        resnet = core.read(str(models.LIGHT / "light_resnet50.onnx"))
+        hinted = Config(device="BATCH:CPU(2)", nireq=2, properties={"PERFORMANCE_HINT": "THROUGHPUT"})
+        assert core.compile(resnet, hinted).joined == 1
+
     def test_unknown(self, core: Runtime) -> None:
         """What AUTO drops without a word is told; what it or one of its devices knows is not."""
         known: dict[str, Scalar] = {"NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "ENABLE_STARTUP_FALLBACK": False}

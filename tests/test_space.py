@@ -123,6 +123,16 @@ def test_sync_beside_async(load: Workload) -> None:
     assert {replace(c, api="async").key for c in configs if c.api == "sync"} == alone - sync
 
 
+def test_batching_that_a_hint_brings_along() -> None:
+    """Where a hint makes the device join requests by itself, only whole batches of them are tried under it."""
+    joining = tuple(replace(a, joined=4, nireq=4) if a.hint == "THROUGHPUT" else a for a in ONE.advice)
+    configs = build(replace(ONE, advice=joining), MODEL, ClosedLoop(), {}).configs
+    own = [c.nireq for c in configs if c.auto_batch_size == 1 and c.batch_size == 1 and c.hint == "THROUGHPUT"]
+    assert own
+    assert all(nireq % 4 == 0 for nireq in own)
+    assert any(c.nireq % 4 for c in configs if c.hint == "LATENCY")
+
+
 def test_every_rule_is_tested() -> None:
     """No rule stands without a test of its own, and no two have one name."""
     assert sorted(rule.name for rule in RULES) == sorted(_SIGNS)

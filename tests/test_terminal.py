@@ -17,6 +17,7 @@ from ovtune.ledger import VisitEnded, VisitStarted
 from ovtune.lineup import Band
 from ovtune.measurement import Block, Plan
 from ovtune.result import conclude
+from ovtune.sharing import Sharing
 from ovtune.space import Advice
 from ovtune.store import Summary
 from ovtune.study import Phase
@@ -245,9 +246,40 @@ def test_devices_with_a_model_show_its_answers() -> None:
     effective = {"NUM_STREAMS": 2, "DEVICE_PROPERTIES": {"CPU": {"INFERENCE_NUM_THREADS": 4}}}
     advice = Advice(device="AUTO", hint="THROUGHPUT", nireq=2, effective=effective, effective_key="k")
     seen = Sight(version="2026.4", devices=(fake.CPU,), model=fake.MODEL)
-    text = shown(terminal.devices(seen, [advice], {"GPU": "no such device"})[1])
-    assert re.search(r"AUTO +THROUGHPUT +2 +2 +4", text)
-    assert re.search(r"GPU +refused +no such device", text)
+    text = "\n".join(shown(table) for table in terminal.devices(seen, [advice], {"GPU": "no such device"})[1:])
+    assert re.search(r"AUTO\n +THROUGHPUT +2 +2 +4", text)
+    assert re.search(r"GPU +refused: no such device", text)
+
+
+def test_devices_fit_a_terminal() -> None:
+    """With three devices at once under the longest hint the table of answers still fits 80 columns, nothing cut off."""
+    inner = {
+        name: {"NUM_STREAMS": 2, "INFERENCE_NUM_THREADS": 2, "INFERENCE_PRECISION_HINT": "f16"}
+        for name in ("GPU.1", "GPU.0", "CPU")
+    }
+    effective = {"EXECUTION_DEVICES": list(inner), "DEVICE_PROPERTIES": inner}
+    device, hint = "AUTO:GPU.1,GPU.0,CPU", "CUMULATIVE_THROUGHPUT"
+    advice = Advice(device=device, hint=hint, nireq=10, effective=effective, effective_key="k")
+    gpu = Device(name="GPU.0", full_name="Some GPU", driver="26.1", memory_bytes=3 * 2**30)
+    seen = Sight(version="2026.4", devices=(fake.CPU, gpu), model=fake.MODEL)
+    own, answers = (shown(table, width=80) for table in terminal.devices(seen, [advice], {}))
+    assert "26.1" in own
+    assert "3.0 GiB" in own
+    assert device in answers
+    assert f" {hint} " in answers
+    assert "2, 2, 2" in answers
+
+
+def test_summary_tells_who_served_and_what_was_shared() -> None:
+    """Who served is told where the device string does not say it, and what sharing saved where it did."""
+    text = shown(terminal.summary(RESULT, "a", "b"))
+    assert "served by" not in text
+    assert "shared" not in text
+    config = replace(RESULT.recommended, device="AUTO:CPU,GPU")
+    shared = Sharing(saved=3, trials=30, pairs=())
+    text = shown(terminal.summary(replace(RESULT, recommended=config, sharing=shared), "a", "b"))
+    assert re.search(r"served by +CPU", text)
+    assert re.search(r"shared +3 of 30 trials ran exactly as one that was measured", text)
 
 
 @pytest.mark.parametrize(

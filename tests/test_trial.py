@@ -195,6 +195,41 @@ class TestDoubts:
         found = block(Config(device="AUTO:CPU", nireq=1, properties=inner))
         assert not {"effective_differs", "key_dropped"} & kinds(found)
 
+    def test_precision_replaced(self) -> None:
+        """A precision that the processor does not compute in is told with the one that takes its place."""
+        found = block(Config(device="CPU", nireq=1, properties={"INFERENCE_PRECISION_HINT": "f16"}))
+        taken = found.effective["INFERENCE_PRECISION_HINT"]
+        told = f"INFERENCE_PRECISION_HINT was asked to be f16 and is {taken}." in texts(found)
+        assert told == (taken != "f16")
+
+    def test_batching_never_engaged(self, tmp_path: Path) -> None:
+        """Automatic batching that a model does not take runs each request alone, and is told; else it is not.
+
+        Under a hint that advises as many requests as the batch holds, too.
+        """
+        resnet = models.light("resnet50", tmp_path)
+        for device, hint in (("BATCH:CPU(4)", "LATENCY"), ("BATCH:CPU(2)", "THROUGHPUT")):
+            config = Config(device=device, nireq=4, properties={"PERFORMANCE_HINT": hint})
+            silent = block(config, files={"FP32": resnet})
+            assert "auto_batching_inactive" in kinds(silent)
+            assert "auto_batching_inactive" not in kinds(block(config))
+
+    def test_fill(self) -> None:
+        """At a rate that fills no batch before its timeout, no request runs in a full one, and it is told."""
+        config = Config(device="BATCH:CPU(4)", nireq=4, properties={"AUTO_BATCH_TIMEOUT": 1})
+        found = block(config, workload=ConstantRate(interval_s=0.02))
+        assert {"batch_fill", "partial_batch"} <= kinds(found)
+        assert "the first of them waits up to about 1 ms." in texts(found)
+
+    def test_idle_devices(self) -> None:
+        """A device of a list that serves nothing is told: these aliases serve from the last one alone."""
+        at_once = {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}
+        found = block(Config(device="AUTO:CPUX,CPU", nireq=2, properties=at_once))
+        assert "CPUX is in the device list and served nothing: CPU did." in texts(found)
+        found = block(Config(device="HETERO:CPU,CPUX", nireq=1))
+        assert "CPUX is in the device list and served nothing: CPU did." in texts(found)
+        assert "idle_device" not in kinds(block(Config(device="AUTO:CPUX,CPU", nireq=1)))
+
     def test_dropped(self) -> None:
         """A setting that AUTO drops without a word is told."""
         found = block(Config(device="AUTO:CPU", nireq=1, properties={"NUM_STREEMS": 2}))

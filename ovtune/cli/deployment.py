@@ -22,7 +22,7 @@ def apply(
     as_json: option.AsJson = False,
 ) -> None:
     """Compile MODEL as CONFIG says, run one inference, and show requested beside effective settings."""
-    from ovtune import codec, document, terminal
+    from ovtune import codec, document, doubt, terminal
     from ovtune.deploy import Rehearsal, Rehearsed
     from ovtune.trial_process import ask
 
@@ -35,6 +35,8 @@ def apply(
     told: Rehearsed = codec.load(answer, Rehearsed)
     results().print(terminal.settings(told.config, told.effective))
     print(f"one inference ran in {terminal.milliseconds(told.inference_ms)}")
+    for caveat in doubt.of_read_back(told.config, told.effective):
+        say(f"caveat: {caveat.text}")
     for warning in told.warnings:
         say(f"warning: {warning}")
 

@@ -88,26 +88,25 @@ def record(
 def devices(
     model: Annotated[str | None, typer.Argument(help="Show OpenVINO's own answers for this model, too.")] = None,
     *,
+    device: option.Device = None,
     plugin: option.Plugins = None,
     shape: option.ShapeTexts = None,
     as_json: option.AsJson = False,
 ) -> None:
-    """Show the devices of this host, and what OpenVINO advises on them, and what can be searched for a model."""
+    """Show the devices of this host, and what OpenVINO itself makes of each hint on them for MODEL."""
     from dataclasses import asdict
 
-    from ovtune import outline, preparation, terminal
+    from ovtune import preparation, terminal
 
     plugins, shapes = option.plugins(plugin) or {}, option.shapes(shape)
     if shapes is not None and model is None:
         raise UsageError(f"--shape {next(iter(shapes))} is for a model's input: name the model, too")
     seen = preparation.sight(model, plugins, shapes)
-    strings = preparation.strings_of("full", seen.devices)
-    found = preparation.advice(model, plugins, strings, shapes) if model is not None else ((), {})
-    spaces = preparation.spaces(seen, found[0], shapes) if found[0] else {}
+    preparation.check_devices(device or (), seen)
+    strings = device or [*(d.name for d in seen.devices), *(["AUTO"] if len(seen.devices) > 1 else [])]
+    found = preparation.advice(model, plugins, strings, shapes, shown=True) if model is not None else ((), {})
     if as_json:
-        sizes = {size: {"configs": space.size, "dimensions": space.dimensions} for size, space in spaces.items()}
-        answers = [asdict(answer) for answer in found[0]]
-        print(json.dumps({**asdict(seen), "advice": answers, "refused": found[1], "spaces": sizes}))
+        print(json.dumps({**asdict(seen), "advice": [asdict(a) for a in found[0]], "refused": found[1]}))
     else:
-        for table in (*terminal.devices(seen, *found), *([outline.sizes(spaces)] if spaces else [])):
+        for table in terminal.devices(seen, *found):
             results().print(table)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ovtune.agreement import share
 from ovtune.caveat import Caveat
-from ovtune.config import Config
+from ovtune.config import Config, shown, spelled
 from ovtune.estimate import Estimate
 from ovtune.evaluator import Failed, Infeasible, SameAs
 from ovtune.figures import Measured
@@ -33,7 +33,7 @@ class Setting:
     @property
     def differs(self) -> bool:
         """Whether the runtime took something else than was asked for."""
-        return bool(self.requested and self.effective) and self.requested.lower() != self.effective.lower()
+        return bool(self.requested and self.effective) and spelled(self.requested) != spelled(self.effective)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,9 +150,15 @@ def settings_of(config: Config, effective: Mapping[str, object]) -> tuple[Settin
             for name, shape in config.shapes.items()
         ),
     ]
-    both = [Setting(name=name, requested=value, effective=found.get(name, "")) for name, value in asked.items()]
+    both = [Setting(name=name, requested=value, effective=_in_effect(found, name)) for name, value in asked.items()]
     rest = [Setting(name=name, requested="", effective=value) for name, value in found.items() if name not in asked]
     return (*own, *both, *rest)
+
+
+def _in_effect(found: Mapping[str, str], name: str) -> str:
+    """A setting as read back; what a scheduler hands on to its devices, as they read it back."""
+    inner = [value for key, value in found.items() if key.endswith(f".{name}")]
+    return found.get(name) or ", ".join(dict.fromkeys(inner))
 
 
 def facts_of(told: Measured) -> tuple[Fact, ...]:
@@ -163,6 +169,7 @@ def facts_of(told: Measured) -> tuple[Fact, ...]:
         cached=told.compile_cached,
         first_ms=told.first_inference_ms,
         occupancy=told.occupancy,
+        effective=told.effective,
     )
 
 
@@ -185,16 +192,17 @@ def outputs_of(result: Result, config: Config) -> Fact:
 
 def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mapping[str, list[Block]]) -> Row:
     config = visit.config
-    shared = visit.outcome.config_key if isinstance(visit.outcome, SameAs) else None
+    shared = result.study.owners.get(config.key) if isinstance(visit.outcome, SameAs) else None
     key = shared or config.key
     seen = blocks.get(key, []) if isinstance(visit.outcome, Block | SameAs) else []
     estimate = result.estimates.get(key) if seen else None
-    caveats = {(c.kind, c.parameters.get("name")): c for block in seen for c in block.caveats}
+    told = (*(c for block in seen for c in block.caveats), *result.sharing.doubts(config))
+    caveats = {(c.kind, c.parameters.get("name")): c for c in told}
     return Row(
         number=visit.trial or 0,
         words=config.words,
         names=(),
-        state=_state(visit),
+        state=_state(visit) if shared is not None or not seen else "measured",
         shares=None if shared is None else trials.get(shared),
         throughput=amount(estimate.throughput_per_s, "/s") if estimate else None,
         latency={m: amount(estimate.latency_ms[m], " ms") for m in LATENCY_METRICS} if estimate else {},
@@ -237,14 +245,27 @@ def _facts_of_blocks(estimate: Estimate, blocks: list[Block]) -> tuple[Fact, ...
         cached=blocks[0].compile_cached,
         first_ms=blocks[0].first_inference_ms,
         occupancy=float(np.median(occupancies)) if occupancies else None,
+        effective=blocks[-1].effective,
     )
 
 
-def _facts(
-    told: Measured | Estimate, *, compile_ms: float, cached: bool, first_ms: float, occupancy: float | None
+def served_by(effective: Mapping[str, object]) -> str:
+    """The devices that served, as the runtime read them back; "" where it did not."""
+    return shown(effective.get("EXECUTION_DEVICES", ""))
+
+
+def _facts(  # noqa: PLR0913 - the figures of a config, by name
+    told: Measured | Estimate,
+    *,
+    compile_ms: float,
+    cached: bool,
+    first_ms: float,
+    occupancy: float | None,
+    effective: Mapping[str, object],
 ) -> tuple[Fact, ...]:
     energy_mj = told.energy_mj_per_inference
     return (
+        Fact(name="served by", text=served_by(effective) or NONE),
         Fact(name="CPU time per inference", text=f"{number(told.cpu_ms_per_inference)} ms"),
         Fact(name="energy per inference", text=NONE if energy_mj is None else f"{number(energy_mj)} mJ"),
         Fact(name="memory over an idle process", text=megabytes(told.memory_bytes)),
@@ -261,10 +282,4 @@ def _flat(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[st
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.".removeprefix(_NESTED))
         else:
-            yield prefix + name, _text(value)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value)
-    return str(value)
+            yield prefix + name, shown(value)

@@ -19,15 +19,17 @@ from ovtune.evaluator import Failed, Infeasible
 from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan
 from ovtune.preparation import Wish
+from ovtune.report.view import view_of
 from ovtune.result import Result
 from ovtune.session import Place, Search
 from ovtune.tuning import Budget
 from ovtune.workload import Streams, StreamsCapacity, parse
 from tests import models
 
-PLAN = Plan(duration_s=0.05, warmup_s=0.1, least_requests=8, longest_s=1.0, timeout_s=60.0)
+PLAN = Plan(duration_s=0.05, warmup_s=0.1, least_requests=8, longest_s=1.0, timeout_s=240.0)
 
 GOAL = Goal(latency="p50")
+NONSENSE = "its outputs have nothing to do with those of the reference"
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +62,12 @@ def reasons(result: Result) -> list[str]:
     return [v.outcome.reason for v in result.study.visits if isinstance(v.outcome, Infeasible | Failed)]
 
 
+def served_by(result: Result) -> dict[str, str]:
+    """Of each trial that was measured or shared who served it, as the report tells, by its config in words."""
+    facts = [(row.words, fact) for row in view_of(result).rows for fact in row.facts]
+    return {words: fact.text for words, fact in facts if fact.name == "served by"}
+
+
 @pytest.mark.runtime
 @pytest.mark.parametrize("name", ["squeezenet", "resnet50", "inception_v1"])
 def test_models_of_others(name: str, tmp_path: Path) -> None:
@@ -74,10 +82,13 @@ def test_models_of_others(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.runtime
 def test_device_lists_and_priorities(tmp_path: Path) -> None:
-    """With a second device AUTO in both orders, exclusion and automatic batching run, and it shows who served."""
-    strings = ("CPU", "AUTO:CPUX,CPU", "AUTO:CPU,CPUX", "AUTO:-CPU", "BATCH:CPUX(4)")
+    """With a second device AUTO in both orders, exclusion, HETERO and automatic batching run, and it shows who served.
+
+    The report tells it of each trial, and of the devices that had nothing to do.
+    """
+    strings = ("AUTO:CPUX,CPU", "AUTO:CPU,CPUX", "AUTO:-CPU", "HETERO:CPU,CPUX", "BATCH:CPUX(4)")
     wish = Wish(model="demo:mlp", device_strings=strings, plugins={"CPUX": "openvino_intel_cpu_plugin"})
-    result = searched(tmp_path, wish, trials=14)
+    result = searched(tmp_path, wish, trials=15, confirm_s=8)
     assert reasons(result) == []
     served = {
         v.config.device: v.outcome.effective["EXECUTION_DEVICES"]
@@ -85,7 +96,10 @@ def test_device_lists_and_priorities(tmp_path: Path) -> None:
         if isinstance(v.outcome, Block) and v.config.hint != "CUMULATIVE_THROUGHPUT"  # serves aliases from the last one
     }
     assert served["AUTO:CPUX,CPU"] == served["AUTO:-CPU"] == served["BATCH:CPUX(4)"] == ["CPUX"]
-    assert served["CPU"] == served["AUTO:CPU,CPUX"] == ["CPU"]
+    assert served["HETERO:CPU,CPUX"] == served["AUTO:CPU,CPUX"] == ["CPU"]
+    assert set(served_by(result).values()) == {"CPU", "CPUX"}
+    doubts = {caveat for row in view_of(result).rows for caveat in row.caveats}
+    assert "CPUX is in the device list and served nothing: CPU did." in doubts
 
 
 @pytest.mark.runtime
@@ -131,6 +145,45 @@ def test_gpu(tmp_path: Path) -> None:
     assert {v.config.device for v in blocks} >= {"CPU", "GPU.0"}
     assert all("(" not in str(v.outcome.effective["EXECUTION_DEVICES"]) for v in blocks if isinstance(v.outcome, Block))
     assert len(blocks) + len(reasons(result)) <= len(result.study.visits)
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("two_gpus")
+def test_two_gpus(tmp_path: Path) -> None:
+    """Two GPUs alone, in lists, all at once, batched and in HETERO: the search ends, and the report tells who served.
+
+    With automatic batching the GPU of tests gives zeros: that is found out, and never recommended. The model is small,
+    since each device string is compiled once for each hint.
+    """
+    several = "AUTO:GPU.1,GPU.0,CPU"
+    strings = ("GPU.0", "GPU.1", several, "AUTO:GPU,-CPU", "BATCH:GPU(4)", "HETERO:GPU.0,CPU")
+    wish = Wish(model=models.saved(models.square(), tmp_path), device_strings=strings)
+    baselines, batched = 15, 3
+    result = searched(tmp_path, wish, trials=baselines, confirm_s=1)
+    assert len(result.study.setup.baselines) == baselines
+    assert [reason.partition(" (")[0] for reason in reasons(result)] == [NONSENSE] * batched
+    assert result.recommended.auto_batch_size == 1
+    served = served_by(result)
+    assert len(served) == baselines - batched
+    for words, devices in served.items():
+        expected = "GPU.1" if words.partition(" on ")[2].startswith(("GPU.1,", several)) else "GPU.0"
+        if words.startswith("CUMULATIVE_THROUGHPUT"):
+            expected = "GPU.1, GPU.0, CPU" if several in words else "GPU.0, GPU.1"
+        assert devices == expected, words
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("two_gpus")
+def test_device_that_crashes(tmp_path: Path) -> None:
+    """A device that crashes leaves its reasons in a finished search that recommends another one."""
+    why = "the process was ended by SIGSEGV"
+    result = searched(tmp_path, Wish(model="demo:encoder", device_strings=("GPU.0", "CPU")), trials=4, confirm_s=1)
+    found = {v.config.device: v.outcome for v in result.study.visits}
+    assert isinstance(found["GPU.0"], Failed)
+    assert all(reason.startswith(why) for reason in reasons(result))
+    assert len(reasons(result)) == 2
+    assert result.recommended.device == "CPU"
+    assert why in str(view_of(result).failures)
 
 
 @pytest.mark.runtime
