@@ -48,7 +48,7 @@ def test_search_in_a_recording(recorded: Path, tmp_path: Path) -> None:
     ("arguments", "status", "says"),
     [
         (("search", "--replay", "absent.gz"), 1, "recording absent.gz cannot be read"),
-        (("search", "--replay", "FILE", "--device", "GPU"), 2, "--device GPU"),
+        (("search", "--replay", "FILE", "--device", "GPU"), 2, "--device changes nothing"),
         (("search", "--replay", "FILE", "--latency", "p99.9"), 2, "p99.9"),
         (("search", "demo:mlp", "--replay", "FILE"), 2, "demo:mlp"),
         (("record", "demo:mlp"), 2, "--out"),
