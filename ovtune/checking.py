@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ovtune import check, content, difference, duel, preparation, soak
+from ovtune import asset, check, content, difference, duel, preparation, soak
 from ovtune import document as documents
 from ovtune.check import Judgement
 from ovtune.config import Config
@@ -163,7 +163,7 @@ def run(request: Request, watch: Watch) -> Finding:
         variants = _variants(documents_, wanted - set(model.precisions), request.model or path)
         own_weights = [precision for precision in model.precisions if precision in wanted]
         evaluator = TrialProcess(
-            files=preparation.weights(model, request.plugins, folder, own_weights) | variants,
+            files=asset.weights(model, request.plugins, folder, own_weights) | variants,
             plugins=request.plugins,
             workload=workload_of(document),
             feed=_feed(document, model),
@@ -396,7 +396,7 @@ def _reference(document: Document, model: Model, plugins: Mapping[str, str], fol
     if document.outputs is None or document.outputs.inputs != "random":
         return None
     shapes = document.to_config().shapes
-    return preparation.reference_of(model, folder, feed=Feed(inputs=model.inputs), shapes=shapes, plugins=plugins)
+    return asset.reference_of(model, folder, feed=Feed(inputs=model.inputs), shapes=shapes, plugins=plugins)
 
 
 def _check_something(promise: Promise, differences: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,17 @@ class Feed:
     def sha256(self) -> str | None:
         """One digest of all files' content; None for random values."""
         return hashlib.sha256(" ".join(self.digests).encode()).hexdigest() if self.files else None
+
+
+def feed_of(paths: Sequence[str], inputs: Sequence[Input], *, copying: bool = False) -> Feed:
+    """What these files and folders feed a model with such inputs with; all is read once, so that it is known to fit.
+
+    Raises:
+        UsageError: a file cannot be read, or does not fit the inputs.
+    """
+    files = files_of(paths)
+    deque(read(files, inputs), maxlen=0)
+    return Feed(inputs=tuple(inputs), files=files, digests=digests(files), copying=copying)
 
 
 def files_of(paths: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ovtune import difference, runtime
+from ovtune.compiled import Compiled
 from ovtune.config import Config
 from ovtune.content import Content
 from ovtune.document import Document, read
@@ -15,7 +16,8 @@ from ovtune.engine import engine_for
 from ovtune.environment import describe_host
 from ovtune.errors import DeploymentError, ModelError
 from ovtune.model import PRECISIONS, digest
-from ovtune.runtime import Compiled, Runtime, reshaped, with_weights
+from ovtune.network import reshaped, with_weights
+from ovtune.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

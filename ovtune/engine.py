@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovtune.backend import ov
+from ovtune.compiled import Compiled
 from ovtune.config import Config
 from ovtune.content import Content
-from ovtune.runtime import Compiled
 
 ITEMS = 8
 """How many items outputs are compared on."""

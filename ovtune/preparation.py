@@ -1,31 +1,26 @@
 """Everything before the first trial: what the devices and the model are, what OpenVINO advises, what may be tried."""
 
 import contextlib
-import hashlib
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ovtune import agreement, beside, codec, content, space, survey
-from ovtune.agreement import Reference
+from ovtune import asset, beside, codec, content, space, survey
+from ovtune.asset import INT8
 from ovtune.cap import capped, thread_cap
 from ovtune.config import Config, split_batch
-from ovtune.content import Feed, files_of
+from ovtune.content import Feed
 from ovtune.device_string import worth_trying
 from ovtune.environment import Device, describe_host, topology
-from ovtune.errors import DeviceError, MeasurementError, ModelError, StorageError, StudyError, UsageError
-from ovtune.model import DEMO_PREFIX, Model, Shapes, digest
-from ovtune.quantization import Quantization
+from ovtune.errors import DeviceError, MeasurementError, ModelError, UsageError
+from ovtune.model import DEMO_PREFIX, Model, Shapes
 from ovtune.setting import Size
 from ovtune.space import Advice, Host
 from ovtune.study import Baseline, Setup
 from ovtune.trial_process import ask
 from ovtune.wanted import Wanted
-from ovtune.workload import Load, describe, searched_under
+from ovtune.workload import Load, searched_under
 
-INT8 = "int8"
-_QUANTIZING_S = 1800.0
 _SILENT = "automatic batching does not engage there on this model, and the runtime would not say so"
 _ADVISING_S = 900.0
 """How long a device may take to compile a model once for each hint: on some of them that takes minutes."""
@@ -121,12 +116,12 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
         beside.check(wish.beside)
     shapes = wish.shapes or {}
     seen = sight(path, plugins, shapes)
-    model = _model(seen)
+    model = model_of(seen)
     files_ = dict(wish.variants or {})
     if wish.int8 is not None:
         if INT8 in files_:
             raise UsageError(f"--int8 {wish.int8} makes a variant of that name, too: name {files_[INT8]} otherwise")
-        files_[INT8] = _quantized(wish.int8, model, shapes, folder)
+        files_[INT8] = asset.quantized(wish.int8, model, shapes, folder)
     variants = {name: _variant(name, file, model, wish) for name, file in files_.items()}
     feed = _feed(wish, model)
     model = replace(model, precisions=(*model.precisions, *variants))
@@ -162,28 +157,6 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
 def strings_of(size: Size, devices: Sequence[Device]) -> tuple[str, ...]:
     """The device strings of a space: of a quick one each device and AUTO, of a full one HETERO, too."""
     return worth_trying(devices, lists=size != "quick", hetero=size == "full")
-
-
-def check_same(setup: Setup, wish: Wish, name: str) -> None:
-    """Checks that a study may be gone on with here and as asked.
-
-    Raises:
-        StudyError: the model, the load, the devices or the host differ, the message shows how; or it is a replay.
-    """
-    if setup.recording:
-        raise StudyError(f"study {name} was measured in a recording: go on with --replay, or take another --study")
-    seen = sight(wish.model or setup.model.path, setup.plugins, setup.shapes)
-    model = _model(seen)
-    here = describe_host(seen.version, seen.devices, cpu_set=wish.cpu_set or setup.environment.cpu_set)
-    differences = list(here.differences(setup.environment))
-    if model.sha256 != setup.model.sha256:
-        ours, theirs = (f"{m.path} ({m.sha256[:8]})" for m in (model, setup.model))
-        differences.append(f"model: {ours}, not {theirs}")
-    differences += _asked_otherwise(setup, wish)
-    if differences:
-        raise StudyError(
-            f"study {name} was made under other circumstances ({'; '.join(differences)}): name a new one with --study"
-        )
 
 
 def check_devices(strings: Sequence[str], seen: survey.Sight) -> None:
@@ -226,68 +199,6 @@ def baselines(host: Host, shapes: Shapes, *, chosen: bool) -> tuple[Baseline, ..
     return tuple(replace(baseline, config=replace(baseline.config, shapes=shapes)) for baseline in found)
 
 
-def files(setup: Setup, folder: Path) -> dict[str, str]:
-    """For each precision the model's file: converted once, kept in ``folder``, and found there the next time."""
-    own = [precision for precision in setup.model.precisions if precision not in setup.variants]
-    found = weights(setup.model, setup.plugins, folder, own)
-    for name, variant in setup.variants.items():
-        found[name] = weights(variant, setup.plugins, folder, variant.precisions[:1])[variant.precisions[0]]
-    return found
-
-
-def weights(model: Model, plugins: Mapping[str, str], folder: Path, precisions: Sequence[str]) -> dict[str, str]:
-    """As :func:`files`, of ``model`` and in these ``precisions`` of its own alone."""
-    found: dict[str, str] = {}
-    for precision in precisions:
-        path = model.path
-        native = precision == model.precisions[0]
-        if native and (path.startswith(DEMO_PREFIX) or path.endswith(".xml")):
-            found[precision] = str(Path(path).resolve()) if path.endswith(".xml") else path
-            continue
-        target = folder / f"{precision}-{model.sha256[:16]}.xml"
-        if not target.exists():
-            _made(folder)
-            conversion = survey.Conversion(
-                path=path, plugins=plugins, precision=precision, target=str(target.resolve())
-            )
-            ask("convert", codec.dump(conversion, survey.Conversion))
-        found[precision] = str(target.resolve())
-    return found
-
-
-def reference(setup: Setup, folder: Path) -> str:
-    """As :func:`reference_of`, of a study's model on what it is fed with."""
-    return reference_of(setup.model, folder, feed=setup.feed, shapes=setup.shapes, plugins=setup.plugins)
-
-
-def reference_of(model: Model, folder: Path, *, feed: Feed, shapes: Shapes, plugins: Mapping[str, str]) -> str:
-    """The file of the outputs that those of each config are compared with: made once, kept in ``folder``.
-
-    Where the model does not run in full precision, or not in time, that of the reason, which is looked for anew by the
-    next search.
-
-    Raises:
-        StorageError: the file cannot be written.
-    """
-    about = f"{model.sha256} {feed} {shapes}"
-    target = folder / f"outputs-{hashlib.sha256(about.encode()).hexdigest()[:16]}.npz"
-    if not target.exists():
-        _made(folder)
-        question = survey.ReferenceQuestion(
-            path=model.path,
-            plugins=plugins,
-            target=str(target.resolve()),
-            feed=feed,
-            shapes=shapes,
-        )
-        try:
-            ask("refer", codec.dump(question, survey.ReferenceQuestion))
-        except (ModelError, DeviceError, MeasurementError) as error:
-            target = target.with_name(f"no-{target.name}")
-            agreement.write(str(target), Reference(reason=str(error)))
-    return str(target.resolve())
-
-
 def _baseline(hints: list[str], answer: Advice, host: Host) -> Baseline:
     hinted = [hint for hint in hints if hint != "none"]
     hint = hinted[0] if hinted else "none"
@@ -300,9 +211,7 @@ def _baseline(hints: list[str], answer: Advice, host: Host) -> Baseline:
 
 def _feed(wish: Wish, model: Model) -> Feed:
     """What the model is fed with; its files are read once here, so that what does not fit is told before a search."""
-    files = files_of(wish.inputs)
-    deque(content.read(files, model.inputs), maxlen=0)
-    return Feed(inputs=model.inputs, files=files, digests=content.digests(files), copying=wish.copying)
+    return content.feed_of(wish.inputs, model.inputs, copying=wish.copying)
 
 
 def _batched(model: Model, strings: Sequence[str], feed: Feed, plugins: Mapping[str, str], shapes: Shapes) -> Model:
@@ -332,7 +241,7 @@ def _variant(name: str, file: str, model: Model, wish: Wish) -> Model:
     Raises:
         ModelError: it takes other inputs, takes them in another order, or gives other outputs.
     """
-    found = _model(sight(_absolute(file), wish.plugins or {}, wish.shapes))
+    found = model_of(sight(absolute(file), wish.plugins or {}, wish.shapes))
     todo = "give a file of the same model"
     if [(i.element_type, i.shape) for i in found.inputs] != [(i.element_type, i.shape) for i in model.inputs]:
         ours, theirs = (", ".join(f"{i.element_type} {list(i.shape)}" for i in m.inputs) for m in (found, model))
@@ -351,93 +260,17 @@ def _alike(one: Sequence[int], other: Sequence[int]) -> bool:
     return len(one) == len(other) and all(a == b or -1 in {a, b} for a, b in zip(one, other, strict=True))
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
     """A path that holds in every folder."""
     return path if path.startswith(DEMO_PREFIX) else str(Path(path).resolve())
 
 
-def _quantized(calibration: str, model: Model, shapes: Shapes, folder: Path) -> str:
-    """The file of the model in eight bits: made once from the items of ``calibration``, kept in ``folder``."""
-    feed = Feed(inputs=model.inputs, files=files_of([calibration]))
-    deque(content.read(feed.files, model.inputs), maxlen=0)
-    target = (folder / _quantized_name(calibration, model)).resolve()
-    if not target.exists():
-        _made(folder)
-        asked = Quantization(path=model.path, feed=feed, shapes=shapes, target=str(target))
-        ask("quantize", codec.dump(asked, Quantization), timeout_s=_QUANTIZING_S)
-    return str(target)
+def model_of(seen: survey.Sight) -> Model:
+    """The model that was seen.
 
-
-def _quantized_name(calibration: str, model: Model) -> str:
-    """The name of the file of ``model`` in eight bits, which tells by which items."""
-    items = hashlib.sha256(b"".join(Path(file).read_bytes() for file in files_of([calibration]))).hexdigest()
-    return f"{INT8}-{model.sha256[:16]}-{items[:16]}.xml"
-
-
-def _made(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"folder {folder} cannot be made ({error.strerror}): choose another with --studies"
-        ) from error
-
-
-def _asked_otherwise(setup: Setup, wish: Wish) -> list[str]:
-    """What is asked for in other words than the study was made with; what is left out is as it was."""
-    pairs: tuple[tuple[str, str | None, str], ...] = (
-        ("load", describe(wish.workload) if wish.workload else None, describe(setup.workload)),
-        ("devices", ", ".join(wish.device_strings) or None, ", ".join(setup.device_strings) or "all"),
-        ("shapes", _spelled(wish.shapes), _spelled(setup.shapes) or "none"),
-        ("inputs", ", ".join(files_of(wish.inputs)) or None, ", ".join(setup.feed.files) or "random values"),
-        ("input copies", "measured" if wish.copying else None, "measured" if setup.feed.copying else "left out"),
-        ("space", wish.space.words if wish.space else None, setup.wanted.words),
-        ("plugins", _shown(wish.plugins), _shown(setup.plugins) or "none"),
-        ("beside", wish.beside, setup.beside or "nothing"),
-    )
-    found = [f"{name}: {asked}, not {was}" for name, asked, was in pairs if asked is not None and asked != was]
-    return [*found, *_changed_inputs(setup), *_changed_variants(setup, wish)]
-
-
-def _changed_inputs(setup: Setup) -> list[str]:
-    """The first file of items that holds something else than when the study was made."""
-    pairs = zip(setup.feed.files, setup.feed.digests, content.digests(setup.feed.files), strict=True)
-    changed = [file for file, then, now in pairs if now != then]
-    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-    return [f"input {changed[0]}{more}: other content than it had"] if changed else []
-
-
-def _shown(pairs: Mapping[str, object] | None) -> str | None:
-    """Names and values in the order of the names; None where nothing is said."""
-    return ", ".join(f"{name}={pairs[name]}" for name in sorted(pairs)) if pairs else None
-
-
-def _spelled(shapes: Shapes | None) -> str | None:
-    """Shapes as the option takes them; None where there are none."""
-    found = (f"{name}[{','.join(map(str, shape))}]" for name, shape in sorted((shapes or {}).items()))
-    return ", ".join(found) or None
-
-
-def _changed_variants(setup: Setup, wish: Wish) -> list[str]:
-    """How the variants differ from those that a study was made with, by name or by content."""
-    was = {name: model.path for name, model in setup.variants.items()}
-    here = dict(was)
-    if wish.variants is not None or wish.int8 is not None:
-        here = {name: _absolute(path) for name, path in (wish.variants or {}).items()}
-    if wish.int8 is not None:
-        here |= {INT8: was.get(INT8, wish.int8)}
-    if here.keys() != setup.variants.keys():
-        return [f"variants: {', '.join(here) or 'none'}, not {', '.join(setup.variants) or 'none'}"]
-    if wish.int8 is not None and Path(was[INT8]).name != _quantized_name(wish.int8, setup.model):
-        return [f"variant {INT8}: {wish.int8} holds other items than it was quantized by"]
-    return [
-        f"variant {name}: {path} is another file than {setup.variants[name].path} was"
-        for name, path in here.items()
-        if digest(path) != setup.variants[name].sha256
-    ]
-
-
-def _model(seen: survey.Sight) -> Model:
+    Raises:
+        ModelError: none was named.
+    """
     if seen.model is None:
         raise ModelError("no model was named: give a path, or a built-in one such as demo:mobilenet")
     return seen.model

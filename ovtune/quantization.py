@@ -4,11 +4,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ovtune import runtime
+from ovtune.backend import reason
 from ovtune.content import Feed
 from ovtune.errors import ModelError
 from ovtune.model import Shapes
-from ovtune.runtime import Runtime, reshaped
+from ovtune.network import reshaped, save
+from ovtune.runtime import Runtime
 
 _MOST_ITEMS = 300
 
@@ -37,16 +38,12 @@ def quantize(asked: Quantization) -> None:
         import nncf
     except ImportError as error:
         raise ModelError("--int8 needs NNCF, which is not installed: pip install 'ovtune[int8]'") from error
-    network = reshaped(Runtime({}).read(asked.path), batch_size=1, shapes=asked.shapes)
+    wide = reshaped(Runtime({}).read(asked.path), batch_size=1, shapes=asked.shapes)
     items = asked.feed.content(0, places=_MOST_ITEMS).items
     given = [{port.name: values for port, values in zip(asked.feed.inputs, item, strict=True)} for item in items]
     try:
-        small = nncf.quantize(network, nncf.Dataset(given), subset_size=min(len(given), _MOST_ITEMS))
+        small = nncf.quantize(wide, nncf.Dataset(given), subset_size=min(len(given), _MOST_ITEMS))
     except (RuntimeError, ValueError, TypeError, nncf.ValidationError) as error:
-        reason = runtime.reason(error)
-        raise ModelError(f"model {asked.path} cannot be quantized ({reason}): give a variant with --variant") from error
-    target = Path(asked.target)
-    partial = target.with_name(f"partial-{target.name}")
-    runtime.save(small, partial, "FP32")
-    partial.with_suffix(".bin").replace(target.with_suffix(".bin"))
-    partial.replace(target)
+        why = reason(error)
+        raise ModelError(f"model {asked.path} cannot be quantized ({why}): give a variant with --variant") from error
+    save(small, Path(asked.target), "FP32")

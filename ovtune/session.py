@@ -1,30 +1,26 @@
 """A search from a model's name to a report and a config document: what the command line and Python call."""
 
-import os
-import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ovtune import agreement, preparation, recording_file, report, whole
-from ovtune import document as documents
+from ovtune import agreement, asset, preparation, recording_file, resumption
 from ovtune.capacity import bound
-from ovtune.errors import StorageError, StudyError, UsageError
+from ovtune.errors import StudyError, UsageError
 from ovtune.goal import Goal, usual
 from ovtune.host import exclusive, kept_on, read_cpus
 from ovtune.ledger import Event, Watch
 from ovtune.model import DEMO_PREFIX, Shapes, name_of
+from ovtune.place import Files, Place, publish
 from ovtune.preparation import Wish
-from ovtune.recommendation import document_of
 from ovtune.recorder import Recorded, Recorder, Sweep
 from ovtune.recording import Header, Record, Recording
 from ovtune.replay import Replay, setup_of
-from ovtune.result import Result, alternative, conclude
-from ovtune.store import Store, file_url
+from ovtune.result import Result, conclude
 from ovtune.study import Setup, check_name, name_for
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget, Tuning
@@ -32,64 +28,6 @@ from ovtune.wanted import Wanted
 from ovtune.workload import Capacity, ClosedLoop, describe, parse, searched_under
 
 DEFAULT_MODEL = "demo:mobilenet"
-_DATABASE = "ovtune.db"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where studies live.
-
-    Attributes:
-        folder: The folder of reports, documents and, by default, the database.
-        url: The database's SQLAlchemy URL; None for ``OVTUNE_STORAGE``, or an SQLite file in the folder.
-    """
-
-    folder: Path = Path("studies")
-    url: str | None = None
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is a database: one of its own in the folder; one that is named by a URL is taken to be."""
-        named = self.url or os.environ.get("OVTUNE_STORAGE")
-        return named is not None or (self.folder / _DATABASE).is_file()
-
-    @contextmanager
-    def open(self, *, make: bool = False) -> Iterator[Store]:
-        """The store, closed at the end.
-
-        Args:
-            make: Make the folder and the database where they are missing.
-
-        Raises:
-            StorageError: the folder or the database cannot be used, or is not there.
-        """
-        url = self.url or os.environ.get("OVTUNE_STORAGE")
-        if url is None:
-            if not make and not (self.folder / _DATABASE).is_file():
-                raise StorageError(
-                    f"there are no studies in {self.folder} (no {_DATABASE}): name their folder with --studies, "
-                    "or make one with ovtune search"
-                )
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StorageError(
-                    f"studies folder {self.folder} cannot be made ({error.strerror}): choose another with --studies"
-                ) from error
-            url = file_url(self.folder / _DATABASE)
-        store = Store(url)
-        try:
-            yield store
-        finally:
-            store.close()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
-    """What a finished search wrote."""
-
-    report: Path
-    best: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +95,7 @@ def run(
         holding.enter_context(kept_on(wish.cpu_set or (known.environment.cpu_set if known is not None else None)))
         if known is not None:
             setup = known
-            preparation.check_same(setup, wish, name)
+            resumption.check_same(setup, wish, name)
             goal = _weighed(search, setup)
         else:
             setup = preparation.make(wish, _path(wish), wish.workload or ClosedLoop(), place.folder / name / "model")
@@ -165,10 +103,10 @@ def run(
             store.create(name, setup, goal)
         compiled = place.folder / name / "compiled"
         holding.callback(shutil.rmtree, compiled, ignore_errors=True)
-        reference = preparation.reference(setup, place.folder / name / "model")
+        reference = asset.reference(setup, place.folder / name / "model")
         _check_compared(goal, reference)
         evaluator = TrialProcess(
-            files=preparation.files(setup, place.folder / name / "model"),
+            files=asset.files(setup, place.folder / name / "model"),
             plugins=setup.plugins,
             workload=searched_under(setup.workload),
             keep_open=(lock,),
@@ -199,7 +137,7 @@ def outline(search: Search, place: Place) -> Setup:
             with place.open() as store:
                 if name in store.names():
                     setup = store.load(name).setup
-                    preparation.check_same(setup, wish, name)
+                    resumption.check_same(setup, wish, name)
                     return setup
         return preparation.make(wish, _path(wish), wish.workload or ClosedLoop(), place.folder / name / "model")
 
@@ -222,7 +160,7 @@ def record(
     with exclusive(wait=taking.wait, stopping=stopping) as lock, tempfile.TemporaryDirectory() as folder:
         setup = preparation.make(wish, path, load, Path(folder))
         evaluator = TrialProcess(
-            files=preparation.files(setup, Path(folder)),
+            files=asset.files(setup, Path(folder)),
             plugins=setup.plugins,
             workload=load,
             keep_open=(lock,),
@@ -232,43 +170,6 @@ def record(
         header = Header(model=setup.model, workload=load, environment=setup.environment, created=now)
         with recording_file.Writer(taking.out, header) as writer:
             return Recorder(writer, evaluator, setup, taking.sweep).run(emit=emit, stopping=stopping)
-
-
-def publish(result: Result, folder: Path) -> Files:
-    """Writes ``report.html`` and ``best.json`` into the study's folder."""
-    files = Files(report=folder / "report.html", best=folder / "best.json")
-    whole.write(files.best, documents.text_of(document_of(result)))
-    whole.write(files.report, page(result))
-    return files
-
-
-def page(result: Result) -> str:
-    """The report of a result as HTML."""
-    model = result.study.setup.model.path
-    others = {
-        e.config.key: documents.text_of(document_of(alternative(result, e.config)))
-        for e in result.front
-        if e.config.key != result.recommended.key
-    }
-    return report.render(
-        result,
-        document=documents.text_of(document_of(result)),
-        command=shlex.join(["ovtune", "apply", "best.json", model]),
-        python=deployment_code(model),
-        documents=others,
-    )
-
-
-def deployment_code(model: str) -> str:
-    """The lines of Python that deploy a document on a model."""
-    return (
-        "import ovtune\n\n"
-        f'with ovtune.apply("best.json", {model!r}) as deployment:\n'
-        "    deployment.queue.set_callback(on_result)\n"
-        "    for frame in frames:\n"
-        "        deployment.queue.start_async({0: frame}, userdata)\n"
-        "    deployment.queue.wait_all()\n"
-    )
 
 
 def search(  # noqa: PLR0913 - the command's options, by name

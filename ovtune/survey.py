@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ovtune import agreement, runtime
+from ovtune import agreement, network, runtime
 from ovtune.agreement import Reference
+from ovtune.backend import reason
 from ovtune.cap import capped, threads_of
+from ovtune.compiled import Compiled
 from ovtune.config import Config, Scalar, split_batch
 from ovtune.content import Feed
 from ovtune.engine import ITEMS, engine_for, infer_items
 from ovtune.environment import Device
 from ovtune.errors import DeviceError, MeasurementError
 from ovtune.model import Model, Shapes
-from ovtune.runtime import Compiled, Runtime, reshaped
+from ovtune.network import reshaped
+from ovtune.runtime import Runtime
 from ovtune.space import Advice
 from ovtune.wanted import HINTS
 
@@ -107,7 +110,7 @@ def look(question: Question) -> Sight:
     return Sight(
         version=runtime.VERSION,
         devices=core.devices(),
-        model=runtime.inspect(core, question.path, question.shapes) if question.path is not None else None,
+        model=network.inspect(core, question.path, question.shapes) if question.path is not None else None,
     )
 
 
@@ -131,18 +134,14 @@ def advise(question: DeviceQuestion) -> AdviceList:
 
 
 def convert(conversion: Conversion) -> None:
-    """Writes the model as an IR in one precision: to a temporary name first, so that a cut-off leaves no half file.
+    """Writes the model as an IR in one precision.
 
     Raises:
         ModelError: it cannot be read.
         StorageError: it cannot be written.
     """
     core = Runtime(conversion.plugins)
-    target = Path(conversion.target)
-    partial = target.with_name(f"partial-{target.name}")
-    runtime.save(core.read(conversion.path), partial, conversion.precision)
-    partial.with_suffix(".bin").replace(target.with_suffix(".bin"))
-    partial.replace(target)
+    network.save(core.read(conversion.path), Path(conversion.target), conversion.precision)
 
 
 def refer(question: ReferenceQuestion) -> None:
@@ -179,8 +178,7 @@ def _outputs(
     core: Runtime, config: Config, question: BatchQuestion | ReferenceQuestion, wanted: Items
 ) -> list[list[NDArray[Any]]]:
     """The outputs of one item after the other, fewer than wanted where they take too much time or memory."""
-    network = reshaped(core.read(question.path), batch_size=config.batch_size, shapes=question.shapes)
-    compiled = core.compile(network, config)
+    compiled = core.compile(_network(core, question, config.batch_size), config)
     content = replace(question.feed.content(0, places=ITEMS), coarse=wanted.coarse)
     engine = engine_for(compiled, config, content)
     running = infer_items(
@@ -200,7 +198,7 @@ def _outputs(
             found.append([np.array(values) for values in outputs])
     except (RuntimeError, TimeoutError, MemoryError) as error:
         raise MeasurementError(
-            f"{question.path} does not run on {config.device} in full precision ({runtime.reason(error)}): "
+            f"{question.path} does not run on {config.device} in full precision ({reason(error)}): "
             "its outputs cannot be compared"
         ) from error
     return found
@@ -226,7 +224,7 @@ def why_one_batch(question: BatchQuestion) -> str:
         together = _outputs(core, replace(config, batch_size=_BATCH), question, Items(most=_BATCH))
     except MeasurementError as error:
         if isinstance(error.__cause__, RuntimeError):
-            return f"a batch of 2 fails while it runs ({runtime.reason(error.__cause__)})"
+            return f"a batch of 2 fails while it runs ({reason(error.__cause__)})"
         return ""
     changed = agreement.change(alone, together[: len(alone)])
     return "the outputs of an item depend on the others in its batch" if changed > agreement.MIXING else ""
@@ -266,8 +264,8 @@ def _unhidden(
     return {**effective, **compiled.effective()}
 
 
-def _network(core: Runtime, question: DeviceQuestion) -> Any:
-    return reshaped(core.read(question.path), batch_size=1, shapes=question.shapes)
+def _network(core: Runtime, question: DeviceQuestion | BatchQuestion | ReferenceQuestion, batch_size: int = 1) -> Any:
+    return reshaped(core.read(question.path), batch_size=batch_size, shapes=question.shapes)
 
 
 def _advice(core: Runtime, question: DeviceQuestion, hint: str) -> Advice:

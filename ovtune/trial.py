@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from ovtune import agreement, doubt, measurement
 from ovtune.agreement import Agreement, Comparison
+from ovtune.backend import reason
 from ovtune.cap import thread_cap, threads_of
 from ovtune.caveat import Caveat
+from ovtune.compiled import STARTUP_S, Compiled
 from ovtune.config import Config
 from ovtune.content import Content, Feed
 from ovtune.driver import ClosedLoopDriver, SystemClock, first_inference_ms, open_loop
@@ -25,7 +27,8 @@ from ovtune.errors import DeviceError, MeasurementError, ModelError
 from ovtune.evaluator import Infeasible, Outcome, SameAs
 from ovtune.heat import Thermometer
 from ovtune.measurement import Block, Plan
-from ovtune.runtime import STARTUP_S, Compiled, Runtime, reason, reshaped
+from ovtune.network import reshaped
+from ovtune.runtime import Runtime
 from ovtune.timeline import Recorder
 from ovtune.workload import ClosedLoop, OpenLoop, Workload
 

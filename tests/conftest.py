@@ -4,15 +4,28 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from ovtune.runtime import Runtime
 
 # A slow or busy machine must not fail a test, and the same tree must give the same outcome each time.
 settings.register_profile(
     "ovtune", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("ovtune")
+
+
+@pytest.fixture(scope="module")
+def core() -> "Runtime":
+    """A runtime with a second device."""
+    from ovtune.runtime import Runtime
+    from tests.real import PLUGINS
+
+    return Runtime(PLUGINS)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
 """Stands for the child processes that ask OpenVINO: devices, a model, and answers, all made up."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ovtune import codec, survey
+import pytest
+
+from ovtune import asset, codec, preparation, survey
 from ovtune.environment import Device
 from ovtune.errors import OvtuneError
 from ovtune.space import Advice
@@ -12,6 +15,12 @@ from tests import fake
 
 def answer(device: str, hint: str, nireq: int, key: str) -> Advice:
     return Advice(device=device, hint=hint, nireq=nireq, effective={}, effective_key=key)
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, ask: Callable[..., str]) -> None:
+    """Lets ``ask`` answer what child processes are asked before a search."""
+    for module in (preparation, asset):
+        monkeypatch.setattr(module, "ask", ask)
 
 
 class FakeRuntime:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ovtune import checking, content, duel, preparation
+from ovtune import checking, content, duel
 from ovtune.checking import Finding, Request, Visited, Watch
 from ovtune.config import Config
 from ovtune.content import Feed
@@ -19,7 +19,7 @@ from ovtune.measurement import Block, Plan
 from ovtune.workload import ClosedLoop
 from tests import fake
 from tests.fake import FakeEvaluator
-from tests.fake_runtime import FakeRuntime
+from tests.fake_runtime import FakeRuntime, answering
 from tests.promised import BASELINE, CONFIG, OTHER, document
 
 ALONE = {"rival": None, "kind": "unconfirmed", "throughput_ratio": None, "latency_ratio": None}
@@ -61,7 +61,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(preparation, "ask", made.runtime.ask)
+    answering(monkeypatch, made.runtime.ask)
     monkeypatch.setattr(checking, "TrialProcess", process)
     yield made
     assert not list(tmp_path.glob("tmp*"))

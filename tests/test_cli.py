@@ -20,12 +20,12 @@ from ovtune.evaluator import Failed, Outcome
 from ovtune.goal import Goal
 from ovtune.host import exclusive
 from ovtune.measurement import Plan
-from ovtune.session import Place
+from ovtune.place import Place
 from ovtune.store import file_url
 from ovtune.workload import StreamsCapacity
 from tests import fake
 from tests.fake import FakeEvaluator
-from tests.fake_runtime import FakeRuntime
+from tests.fake_runtime import FakeRuntime, answering
 from tests.place import opened
 
 COMMANDS = ("search", "record", "report", "best", "apply", "check", "devices", "studies")
@@ -52,7 +52,7 @@ def ovtune(
     """Runs the command line in this process, in a folder of its own, without OpenVINO."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(preparation, "ask", FakeRuntime().ask)
+    answering(monkeypatch, FakeRuntime().ask)
     monkeypatch.setattr(session, "TrialProcess", lambda **_: evaluator)
     monkeypatch.setattr(session, "Store", opened)
     monkeypatch.setattr(session, "page", lambda result: f"<!doctype html>{result.study.name}")
@@ -491,7 +491,7 @@ class TestBadInput:
         def dead(*_: object) -> str:
             raise MeasurementError("asking the runtime failed:\nthe process was ended by SIGSEGV")
 
-        monkeypatch.setattr(preparation, "ask", dead)
+        answering(monkeypatch, dead)
         told = ovtune("devices")
         assert told.status == 1
         one_line(told, "SIGSEGV")

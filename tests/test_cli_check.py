@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ovtune import checking, preparation
+from ovtune import checking
 from ovtune.config import Config
 from ovtune.document import Document, text_of
 from ovtune.evaluator import Outcome
 from ovtune.measurement import Plan
 from tests import fake
 from tests.fake import FakeEvaluator
-from tests.fake_runtime import FakeRuntime
+from tests.fake_runtime import FakeRuntime, answering
 from tests.promised import BASELINE, CONFIG, OTHER, document
 from tests.test_cli import Ran, one_line
 
@@ -35,7 +35,7 @@ def ovtune(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(preparation, "ask", FakeRuntime().ask)
+    answering(monkeypatch, FakeRuntime().ask)
     monkeypatch.setattr(checking, "TrialProcess", lambda **_: evaluator)
     for name in ("OVTUNE_PLUGINS", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
@@ -123,7 +123,7 @@ class TestStatus:
             signal.raise_signal(signal.SIGINT)
             return FakeRuntime().ask(task, request)
 
-        monkeypatch.setattr(preparation, "ask", interrupted)
+        answering(monkeypatch, interrupted)
         assert ovtune(*CHECK).status == 130
 
 

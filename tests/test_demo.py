@@ -5,7 +5,7 @@ import pytest
 
 from ovtune import demo
 from ovtune.errors import ModelError
-from ovtune.runtime import reshaped
+from ovtune.network import reshaped
 from tests import models
 
 pytestmark = pytest.mark.runtime

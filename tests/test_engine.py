@@ -8,15 +8,19 @@ import openvino as ov
 import pytest
 
 from ovtune import engine
+from ovtune.backend import reason
+from ovtune.compiled import Compiled
 from ovtune.config import Config
 from ovtune.content import Content, Feed
 from ovtune.engine import Prepared, QueueEngine, SyncEngine, engine_for, infer_items
 from ovtune.measurement import Block, Plan
 from ovtune.model import Input
-from ovtune.runtime import Compiled, Runtime, reshaped
+from ovtune.network import reshaped
+from ovtune.runtime import Runtime
 from ovtune.trial import Order, visit
 from ovtune.workload import ClosedLoop, ConstantRate, Workload
 from tests import models
+from tests.real import assert_readable, run_once
 
 pytestmark = pytest.mark.runtime
 
@@ -163,3 +167,84 @@ def test_content_of_files(tmp_path: Path) -> None:
     running = engine_for(compiled(models.dense(), config), config, feed.content(0, places=4))
     given = [request.get_input_tensor(0).data[:, 0].tolist() for request in running.requests]
     assert given == [[0, 1], [2, 3]]
+
+
+class TestQueue:
+    """The requests of a queue and their inputs."""
+
+    @pytest.mark.parametrize("kind", ["f64", "f32", "f16", "bf16", "f8e4m3", "f8e5m2"])
+    def test_reals(self, core: Runtime, kind: str) -> None:
+        """Inputs of real types hold many different values from 0 to 1."""
+        _, seen = run_once(core, models.typed(getattr(ov.Type, kind)))
+        assert seen.min() >= 0
+        assert seen.max() <= 1
+        assert seen.mean() > 0.02
+        assert len(np.unique(seen)) > 20
+
+    @pytest.mark.parametrize("kind", ["i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64"])
+    def test_integers(self, core: Runtime, kind: str) -> None:
+        """Inputs of integer types hold many different values from 0 to 127, which are token ids everywhere."""
+        given, seen = run_once(core, models.typed(getattr(ov.Type, kind)))
+        assert np.array_equal(given, seen)
+        assert seen.min() >= 0
+        assert seen.max() <= 127
+        assert len(np.unique(seen)) > 20
+
+    @pytest.mark.parametrize("kind", ["u4", "i4"])
+    def test_packed(self, core: Runtime, kind: str) -> None:
+        """Inputs of types below a byte are filled in their packed form."""
+        _, seen = run_once(core, models.typed(getattr(ov.Type, kind), (2, 63)))
+        assert len(np.unique(seen)) > 10
+
+    def test_booleans(self, core: Runtime) -> None:
+        """Boolean inputs hold both values."""
+        given, seen = run_once(core, models.typed(ov.Type.boolean))
+        assert set(np.unique(seen)) == {0.0, 1.0}
+        assert np.array_equal(given, seen)
+
+    def test_requests_differ(self, core: Runtime) -> None:
+        """Each request has inputs of its own: one that all share would stay hot in the cache."""
+        answer = core.compile(models.dense(), Config(device="CPU", nireq=3))
+        engine = QueueEngine(answer, Config(device="CPU", nireq=3), Content(seed=5))
+        given = [np.array(request.get_input_tensor(0).data) for request in engine.requests]
+        assert not np.array_equal(given[0], given[1])
+        assert not np.array_equal(given[1], given[2])
+        again = QueueEngine(answer, Config(device="CPU", nireq=3), Content(seed=5))
+        assert np.array_equal(given[2], again.requests[2].get_input_tensor(0).data)
+
+    def test_failure(self, core: Runtime) -> None:
+        """An inference that fails raises the runtime's error, whose reason is readable."""
+        with pytest.raises(RuntimeError) as caught:
+            run_once(core, models.failing())
+        assert "conflicts with the reshape pattern" in reason(caught.value)
+        assert_readable(reason(caught.value))
+
+
+class TestSync:
+    """The request of a synchronous caller."""
+
+    def test_runs(self, core: Runtime) -> None:
+        """A start gives the output of the inputs that were written once, and its time; then the request is free."""
+        config = Config(device="CPU", nireq=1, api="sync")
+        engine = engine_for(core.compile(models.typed(ov.Type.f32), config), config, Content(seed=3))
+        assert isinstance(engine, SyncEngine)
+        assert engine.wait_idle() == 0
+        engine.start()
+        assert engine.is_idle()
+        assert engine.latency_ms(0) > 0
+        request = engine.requests[0]
+        assert np.array_equal(request.get_input_tensor(0).data, request.get_output_tensor(0).data)
+        engine.wait_all()
+
+    def test_failure(self, core: Runtime) -> None:
+        """An inference that fails raises the runtime's error."""
+        config = Config(device="CPU", nireq=1, api="sync")
+        with pytest.raises(RuntimeError, match="conflicts with the reshape pattern"):
+            engine_for(core.compile(models.failing(), config), config, Content()).start()
+
+    def test_async(self, core: Runtime) -> None:
+        """The other interface has a queue of the config's size."""
+        config = Config(device="CPU", nireq=3)
+        engine = engine_for(core.compile(models.dense(), config), config, Content())
+        assert isinstance(engine, QueueEngine)
+        assert engine.nireq == 3

@@ -7,7 +7,7 @@ import openvino as ov
 import pytest
 from openvino import opset13 as op
 
-from ovtune import agreement, codec, preparation, session, survey
+from ovtune import agreement, asset, codec, preparation, session, survey
 from ovtune.agreement import Agreement
 from ovtune.config import Config
 from ovtune.content import Feed
@@ -15,8 +15,9 @@ from ovtune.errors import UsageError
 from ovtune.evaluator import Infeasible, Outcome
 from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan
+from ovtune.place import Place
 from ovtune.preparation import Wish
-from ovtune.session import Place, Search
+from ovtune.session import Search
 from ovtune.study import agreement_of
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget
@@ -47,7 +48,7 @@ def evaluator(path: str, folder: Path, **others: str) -> TrialProcess:
     seen = preparation.sight(path, {})
     assert seen.model is not None
     feed = Feed(inputs=seen.model.inputs)
-    reference = preparation.reference_of(seen.model, folder, feed=feed, shapes={}, plugins={})
+    reference = asset.reference_of(seen.model, folder, feed=feed, shapes={}, plugins={})
     files = {"FP32": path, "FP16": path, **others}
     return TrialProcess(files=files, plugins={}, workload=ClosedLoop(), feed=feed, reference=reference)
 
@@ -129,7 +130,7 @@ def test_reference_that_fails_is_told(tmp_path: Path) -> None:
     seen = preparation.sight(path, {})
     assert seen.model is not None
     feed = Feed(inputs=seen.model.inputs)
-    reference = preparation.reference_of(seen.model, tmp_path, feed=feed, shapes={}, plugins={})
+    reference = asset.reference_of(seen.model, tmp_path, feed=feed, shapes={}, plugins={})
     assert "in full precision" in agreement.reason_in(reference)
     asked = Search(wish=Wish(model=path), goal=Goal(max_error=0.01), budget=Budget(trials=2))
     with pytest.raises(UsageError, match=r"--max-error 0.01 needs outputs to compare with"):

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from ovtune import preparation, survey
-from ovtune.environment import Device, Environment, Topology, describe_host
-from ovtune.errors import DeviceError, MeasurementError, ModelError, OvtuneError, StorageError, StudyError, UsageError
-from ovtune.preparation import Wish, baselines, check_devices, check_same, named_devices
+from ovtune.environment import Device, Topology, describe_host
+from ovtune.errors import DeviceError, MeasurementError, ModelError, OvtuneError, UsageError
+from ovtune.preparation import Wish, baselines, check_devices, named_devices
 from ovtune.space import Host
 from ovtune.study import Setup
-from ovtune.workload import ClosedLoop, ConstantRate
+from ovtune.workload import ClosedLoop
 from tests import fake
-from tests.fake_runtime import FakeRuntime, answer
+from tests.fake_runtime import FakeRuntime, answer, answering
 
 TOPOLOGY = Topology(cpus=2, cores=2, memory_bytes=8 * 2**30)
 GPU = Device(name="GPU.0", full_name="Test GPU", capabilities=("FP32", "FP16"), precision="f16")
@@ -22,7 +22,7 @@ GPU = Device(name="GPU.0", full_name="Test GPU", capabilities=("FP32", "FP16"), 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeRuntime], FakeRuntime]:
     def put(runtime: FakeRuntime) -> FakeRuntime:
-        monkeypatch.setattr(preparation, "ask", runtime.ask)
+        answering(monkeypatch, runtime.ask)
         return runtime
 
     return put
@@ -147,20 +147,6 @@ class TestInputs:
         with pytest.raises(UsageError, match=r"c\.npy has shape \[2, 2\], and image takes"):
             made(use(FakeRuntime()), wish)
 
-    def test_other_content_is_another_study(self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path) -> None:
-        """The same path with another file behind it is refused by name, asked for again or not."""
-        use(FakeRuntime())
-        wish = self.wish(tmp_path)
-        setup = made(FakeRuntime(), wish)
-        check_same(setup, wish, "one")
-        np.save(tmp_path / "b.npy", np.full((1, 3, 224, 224), 2.0, np.float32))
-        for asked in (wish, Wish()):
-            with pytest.raises(StudyError, match=r"input .*b\.npy: other content than it had"):
-                check_same(setup, asked, "one")
-        (tmp_path / "b.npy").unlink()
-        with pytest.raises(UsageError, match=r"b\.npy cannot be read"):
-            check_same(setup, Wish(), "one")
-
 
 @pytest.mark.parametrize(
     ("text", "names"),
@@ -210,108 +196,8 @@ class TestBaselines:
         assert len(baselines(host, {}, chosen=True)) == 4
 
 
-class TestCheckSame:
-    def setup(self) -> Setup:
-        setup = fake.setup()
-        return replace(
-            setup,
-            environment=describe_host("2026.4", (fake.CPU,)),
-            plugins={"CPUX": "cpu_plugin"},
-            device_strings=("CPU",),
-        )
-
-    def test_same_wish_passes(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
-        """The same command, and one that says less, go on with the study."""
-        use(FakeRuntime())
-        check_same(self.setup(), Wish(), "one")
-        whole = Wish(
-            model="demo:mobilenet",
-            workload=ClosedLoop(),
-            device_strings=("CPU",),
-            plugins={"CPUX": "cpu_plugin"},
-        )
-        check_same(self.setup(), whole, "one")
-
-    @pytest.mark.parametrize(
-        ("wish", "said"),
-        [
-            (Wish(workload=ConstantRate(interval_s=0.03)), "load: interval:30ms, not closed"),
-            (Wish(device_strings=("AUTO",)), "devices: AUTO, not CPU"),
-            (Wish(shapes={"x": (1, 8)}), r"shapes: x\[1,8\], not none"),
-            (Wish(plugins={"CPUY": "cpu_plugin"}), "plugins: .*CPUY.*, not .*CPUX"),
-        ],
-    )
-    def test_other_wish_is_refused_with_the_difference(
-        self, use: Callable[[FakeRuntime], FakeRuntime], wish: Wish, said: str
-    ) -> None:
-        """Another load, other devices or other plugins are shown beside what the study was made with."""
-        use(FakeRuntime())
-        with pytest.raises(StudyError, match=said) as caught:
-            check_same(self.setup(), wish, "one")
-        assert "--study" in str(caught.value)
-
-    def test_changed_model_is_refused(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
-        """A model of the same path with other weights is another one."""
-        runtime = use(FakeRuntime())
-        runtime.model = replace(fake.MODEL, sha256="f" * 64)
-        with pytest.raises(StudyError, match=r"model: demo:mobilenet \(ffffffff\), not demo:mobilenet \(00000000\)"):
-            check_same(self.setup(), Wish(), "one")
-
-    @pytest.mark.parametrize(
-        ("change", "said"),
-        [({"cpus": 99}, "cpus: .*, not 99"), ({"openvino": "2025.1"}, "openvino: 2026.4, not 2025.1")],
-    )
-    def test_other_host_is_refused(
-        self, use: Callable[[FakeRuntime], FakeRuntime], change: dict[str, int | str], said: str
-    ) -> None:
-        """Measurements of another machine are not mixed with this one's."""
-        use(FakeRuntime())
-        environment: Environment = replace(self.setup().environment, **change)  # type: ignore[arg-type]
-        with pytest.raises(StudyError, match=said):
-            check_same(replace(self.setup(), environment=environment), Wish(), "one")
-
-
-class TestFiles:
-    def test_native_files_are_used_and_others_converted_once(
-        self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
-    ) -> None:
-        """A built-in model is its own first precision; the other one is converted, and found there the next time."""
-        runtime = use(FakeRuntime())
-        for _ in range(2):
-            found = preparation.files(fake.setup(), tmp_path / "model")
-            assert found["FP32"] == "demo:mobilenet"
-            assert Path(found["FP16"]).is_absolute()
-            assert Path(found["FP16"]).read_text() == "model"
-        assert runtime.asked == [("convert", "FP16")]
-
-    def test_other_formats_are_converted_in_every_precision(
-        self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
-    ) -> None:
-        """An ONNX file is read once and kept as IR, so that no block pays for it."""
-        runtime = use(FakeRuntime())
-        setup = fake.setup(model=replace(fake.MODEL, path="net.onnx"))
-        assert set(preparation.files(setup, tmp_path)) == {"FP32", "FP16"}
-        assert runtime.asked == [("convert", "FP32"), ("convert", "FP16")]
-
-    def test_another_model_of_the_name_is_converted_anew(
-        self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
-    ) -> None:
-        """Converted files are kept by the model's digest."""
-        runtime = use(FakeRuntime())
-        preparation.files(fake.setup(), tmp_path)
-        preparation.files(fake.setup(model=replace(fake.MODEL, sha256="f" * 64)), tmp_path)
-        assert runtime.asked == [("convert", "FP16")] * 2
-
-    def test_folder_that_cannot_be_made(self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path) -> None:
-        """A studies folder that cannot hold the files is an error with its path."""
-        use(FakeRuntime())
-        (tmp_path / "file").write_text("")
-        with pytest.raises(StorageError, match="file/model cannot be made"):
-            preparation.files(fake.setup(), tmp_path / "file" / "model")
-
-
 def test_model_is_needed(use: Callable[[FakeRuntime], FakeRuntime]) -> None:
     """Without a model's name there is nothing to prepare."""
     use(FakeRuntime())
     with pytest.raises(ModelError, match="no model was named"):
-        preparation._model(preparation.sight(None, {}))
+        preparation.model_of(preparation.sight(None, {}))

@@ -8,10 +8,11 @@ from ovtune import session
 from ovtune.errors import ModelError, StudyError, UsageError
 from ovtune.measurement import Plan
 from ovtune.model import Shapes
+from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.quantization import Quantization, quantize
 from ovtune.result import Result
-from ovtune.session import Place, Search
+from ovtune.session import Search
 from ovtune.study import agreement_of
 from ovtune.tuning import Budget
 from ovtune.wanted import Wanted

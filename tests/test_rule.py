@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 import openvino as ov
 import pytest
 
+from ovtune.compiled import Compiled
 from ovtune.config import Config, Property
 from ovtune.errors import DeviceError
+from ovtune.network import inspect, reshaped
 from ovtune.rule import RULES
-from ovtune.runtime import Compiled, Runtime, inspect, reshaped
+from ovtune.runtime import Runtime
 from tests import models
 
 _PLUGINS = {"CPUX": "openvino_intel_cpu_plugin"}

@@ -1,25 +1,25 @@
-import ast
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import ovtune
-from ovtune import preparation, session
+from ovtune import session
 from ovtune.document import read
 from ovtune.errors import HostBusyError, StorageError, StudyError, UsageError
 from ovtune.evaluator import Failed
 from ovtune.goal import Goal
 from ovtune.host import exclusive
 from ovtune.ledger import Event
+from ovtune.place import Place
 from ovtune.preparation import Wish
-from ovtune.session import Place, Search, run
+from ovtune.session import Search, run
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget
 from ovtune.workload import ClosedLoop, ConstantRate, PoissonCapacity, StreamsCapacity
 from tests import fake
 from tests.fake import FakeEvaluator
-from tests.fake_runtime import FakeRuntime
+from tests.fake_runtime import FakeRuntime, answering
 from tests.place import opened
 
 
@@ -41,7 +41,7 @@ class Stage:
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     made = Stage(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(preparation, "ask", made.runtime.ask)
+    answering(monkeypatch, made.runtime.ask)
     monkeypatch.setattr(session, "TrialProcess", made.trial_process)
     monkeypatch.setattr(session, "Store", opened)
     monkeypatch.delenv("OVTUNE_STORAGE", raising=False)
@@ -217,11 +217,3 @@ def test_function_does_what_the_command_does(stage: Stage) -> None:
     assert result.study.setup.workload == ConstantRate(interval_s=0.03)
     assert (stage.place.folder / "mine" / "best.json").exists()
     assert ovtune.Result is type(result)
-
-
-@pytest.mark.parametrize("model", ["demo:mlp", "a'b.onnx", 'a"b\\c.onnx', "line\nbreak"])
-def test_python_of_the_report_is_python(model: str) -> None:
-    """The lines that the report offers can be parsed, whatever the model's path holds."""
-    tree = ast.parse(session.deployment_code(model))
-    strings = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
-    assert model in strings

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ovtune import child, preparation, session
+from ovtune import child, preparation, resumption, session
 from ovtune.errors import OvtuneError, RecordingError, StudyError, UsageError
 from ovtune.goal import Goal
 from ovtune.measurement import Block
+from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.recording import Recording
 from ovtune.recording_file import Writer, read
 from ovtune.result import Result
-from ovtune.session import Place, Search
+from ovtune.session import Search
 from ovtune.tuning import Budget
 from ovtune.workload import ConstantRate, StreamsCapacity
 from tests import fake
@@ -123,7 +124,7 @@ def test_a_replay_is_not_gone_on_with_on_the_host(place: Place, tmp_path: Path) 
     with place.open() as store:
         setup = store.load("mobilenet-replay").setup
     with pytest.raises(StudyError, match="--replay"):
-        preparation.check_same(setup, Wish(), "mobilenet-replay")
+        resumption.check_same(setup, Wish(), "mobilenet-replay")
 
 
 @pytest.mark.parametrize(

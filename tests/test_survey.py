@@ -10,6 +10,7 @@ import pytest
 
 from ovtune import engine, runtime, survey
 from ovtune.cap import threads_of
+from ovtune.compiled import Compiled
 from ovtune.config import Config, Scalar
 from ovtune.content import Feed
 from ovtune.errors import DeviceError, ModelError, StorageError
@@ -144,13 +145,13 @@ class TestAdvise:
         """The advice is that of the device that serves in the end, not of the one that AUTO starts up on."""
         waited: list[float] = []
 
-        def leave(self: runtime.Compiled, timeout_s: float = 0) -> bool:
+        def leave(self: Compiled, timeout_s: float = 0) -> bool:
             waited.append(timeout_s)
             return True
 
         advised = property(lambda self: 7 if waited else 1)
-        monkeypatch.setattr(runtime.Compiled, "leave_startup", leave)
-        monkeypatch.setattr(runtime.Compiled, "optimal_nireq", advised)
+        monkeypatch.setattr(Compiled, "leave_startup", leave)
+        monkeypatch.setattr(Compiled, "optimal_nireq", advised)
         assert advise("AUTO:CPU")["none"].nireq == 7
 
     def test_refused(self) -> None:

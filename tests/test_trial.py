@@ -8,13 +8,13 @@ import openvino as ov
 import pytest
 
 from ovtune import codec, trial
+from ovtune.compiled import Compiled
 from ovtune.config import APIS, Config, Property
 from ovtune.content import Content
 from ovtune.engine import QueueEngine
 from ovtune.errors import MeasurementError
 from ovtune.evaluator import Infeasible, Outcome, SameAs
 from ovtune.measurement import Block, Plan
-from ovtune.runtime import Compiled
 from ovtune.trial import Order, visit
 from ovtune.workload import ClosedLoop, ConstantRate, Poisson, Streams, Workload
 from tests import models

@@ -13,7 +13,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from ovtune.ledger import Event
-    from ovtune.session import Place
+    from ovtune.place import Place
 
 INTERRUPTED = 130
 NARROW = 80
@@ -71,7 +71,7 @@ def progress(request: Any, *, quiet: bool) -> Iterator[Any]:
 
 def place_of(studies: Path, storage: str | None) -> "Place":
     """Where the studies are."""
-    from ovtune.session import Place
+    from ovtune.place import Place
 
     return Place(folder=studies, url=storage)
 

@@ -20,14 +20,15 @@ def report(
     storage: option.Storage = None,
 ) -> None:
     """Write the report of STUDY anew."""
-    from ovtune import session, whole
+    from ovtune import whole
+    from ovtune.place import page
     from ovtune.result import conclude
 
     place = place_of(studies, storage)
     with place.open() as store:
         known = store.load(study)
     target = out or place.folder / study / "report.html"
-    whole.write(target, session.page(conclude(known, known.goal)))
+    whole.write(target, page(conclude(known, known.goal)))
     print(target)
     if open_:
         webbrowser.open(target.resolve().as_uri())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ovtune import preparation
+from ovtune import asset
 from ovtune.capacity import LATE_SHARE, tolerance_of
 from ovtune.config import Config
 from ovtune.environment import describe_host
@@ -23,9 +23,10 @@ from ovtune.goal import Goal
 from ovtune.host import exclusive
 from ovtune.ledger import Event, VisitEnded
 from ovtune.measurement import Block, Plan
+from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.result import Result
-from ovtune.session import Place, Search, run
+from ovtune.session import Search, run
 from ovtune.terminal import Progress
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget
@@ -77,7 +78,7 @@ def confirm(result: Result, config: Config, cameras: int, long_s: float, folder:
     setup = result.study.setup
     with exclusive(wait=True) as lock:
         evaluator = TrialProcess(
-            files=preparation.files(setup, folder),
+            files=asset.files(setup, folder),
             plugins=setup.plugins,
             workload=Streams(cameras=cameras, frames_per_s=LOAD.frames_per_s),
             keep_open=(lock,),

@@ -23,8 +23,9 @@ from selenium import webdriver
 
 from ovtune.environment import describe_host
 from ovtune.ledger import Event, VisitStarted
+from ovtune.place import Place
 from ovtune.preparation import Wish
-from ovtune.session import Place, Search, run
+from ovtune.session import Search, run
 from ovtune.terminal import Progress, summary
 from ovtune.tuning import Budget
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ovtune import preparation
+from ovtune import asset, preparation
 from ovtune.config import Config
 from ovtune.evaluator import Failed, Infeasible
 from ovtune.host import exclusive
@@ -54,11 +54,11 @@ def _visit(wish: Wish, count: int, seed: int) -> bool:
     with exclusive(wait=True), tempfile.TemporaryDirectory() as folder:
         setup = preparation.make(wish, wish.model or "", wish.workload or ClosedLoop(), Path(folder))
         evaluator = TrialProcess(
-            files=preparation.files(setup, Path(folder)),
+            files=asset.files(setup, Path(folder)),
             plugins=setup.plugins,
             workload=searched_under(setup.workload),
             feed=setup.feed,
-            reference=preparation.reference(setup, Path(folder)),
+            reference=asset.reference(setup, Path(folder)),
         )
         drawn = list(dict.fromkeys(setup.space.draw(4 * count, seed=seed)))[:count]
         reasons = _reasons(evaluator, drawn)

@@ -31,9 +31,10 @@ from ovtune.environment import describe_host
 from ovtune.figures import Interval
 from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan, pooled
+from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.result import Result
-from ovtune.session import Place, Search, run
+from ovtune.session import Search, run
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget
 from ovtune.workload import ConstantRate

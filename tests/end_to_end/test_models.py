@@ -10,9 +10,10 @@ import pytest
 from ovtune import document, session
 from ovtune.evaluator import SameAs
 from ovtune.measurement import Block
+from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.result import Result
-from ovtune.session import Place, Search
+from ovtune.session import Search
 from ovtune.study import agreement_of
 from ovtune.tuning import Budget
 from ovtune.wanted import Wanted

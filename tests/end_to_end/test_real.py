@@ -18,10 +18,11 @@ from ovtune import document, session
 from ovtune.evaluator import Failed, Infeasible
 from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan
+from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.report.view import view_of
 from ovtune.result import Result
-from ovtune.session import Place, Search
+from ovtune.session import Search
 from ovtune.tuning import Budget
 from ovtune.workload import Streams, StreamsCapacity, parse
 from tests import models

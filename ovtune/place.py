@@ -1,0 +1,111 @@
+"""Where studies live: their database, and the report and the document of each."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ovtune import document as documents
+from ovtune import report, whole
+from ovtune.errors import StorageError
+from ovtune.recommendation import document_of
+from ovtune.result import Result, alternative
+from ovtune.store import Store, file_url
+
+_DATABASE = "ovtune.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where studies live.
+
+    Attributes:
+        folder: The folder of reports, documents and, by default, the database.
+        url: The database's SQLAlchemy URL; None for ``OVTUNE_STORAGE``, or an SQLite file in the folder.
+    """
+
+    folder: Path = Path("studies")
+    url: str | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a database: one of its own in the folder; one that is named by a URL is taken to be."""
+        named = self.url or os.environ.get("OVTUNE_STORAGE")
+        return named is not None or (self.folder / _DATABASE).is_file()
+
+    @contextmanager
+    def open(self, *, make: bool = False) -> Iterator[Store]:
+        """The store, closed at the end.
+
+        Args:
+            make: Make the folder and the database where they are missing.
+
+        Raises:
+            StorageError: the folder or the database cannot be used, or is not there.
+        """
+        url = self.url or os.environ.get("OVTUNE_STORAGE")
+        if url is None:
+            if not make and not (self.folder / _DATABASE).is_file():
+                raise StorageError(
+                    f"there are no studies in {self.folder} (no {_DATABASE}): name their folder with --studies, "
+                    "or make one with ovtune search"
+                )
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(
+                    f"studies folder {self.folder} cannot be made ({error.strerror}): choose another with --studies"
+                ) from error
+            url = file_url(self.folder / _DATABASE)
+        store = Store(url)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What a finished search wrote."""
+
+    report: Path
+    best: Path
+
+
+def publish(result: Result, folder: Path) -> Files:
+    """Writes ``report.html`` and ``best.json`` into the study's folder."""
+    files = Files(report=folder / "report.html", best=folder / "best.json")
+    whole.write(files.best, documents.text_of(document_of(result)))
+    whole.write(files.report, page(result))
+    return files
+
+
+def page(result: Result) -> str:
+    """The report of a result as HTML."""
+    model = result.study.setup.model.path
+    others = {
+        e.config.key: documents.text_of(document_of(alternative(result, e.config)))
+        for e in result.front
+        if e.config.key != result.recommended.key
+    }
+    return report.render(
+        result,
+        document=documents.text_of(document_of(result)),
+        command=shlex.join(["ovtune", "apply", "best.json", model]),
+        python=deployment_code(model),
+        documents=others,
+    )
+
+
+def deployment_code(model: str) -> str:
+    """The lines of Python that deploy a document on a model."""
+    return (
+        "import ovtune\n\n"
+        f'with ovtune.apply("best.json", {model!r}) as deployment:\n'
+        "    deployment.queue.set_callback(on_result)\n"
+        "    for frame in frames:\n"
+        "        deployment.queue.start_async({0: frame}, userdata)\n"
+        "    deployment.queue.wait_all()\n"
+    )

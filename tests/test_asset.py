@@ -1,0 +1,58 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ovtune import asset
+from ovtune.errors import StorageError
+from tests import fake
+from tests.fake_runtime import FakeRuntime, answering
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeRuntime], FakeRuntime]:
+    def put(runtime: FakeRuntime) -> FakeRuntime:
+        answering(monkeypatch, runtime.ask)
+        return runtime
+
+    return put
+
+
+class TestFiles:
+    def test_native_files_are_used_and_others_converted_once(
+        self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
+    ) -> None:
+        """A built-in model is its own first precision; the other one is converted, and found there the next time."""
+        runtime = use(FakeRuntime())
+        for _ in range(2):
+            found = asset.files(fake.setup(), tmp_path / "model")
+            assert found["FP32"] == "demo:mobilenet"
+            assert Path(found["FP16"]).is_absolute()
+            assert Path(found["FP16"]).read_text() == "model"
+        assert runtime.asked == [("convert", "FP16")]
+
+    def test_other_formats_are_converted_in_every_precision(
+        self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
+    ) -> None:
+        """An ONNX file is read once and kept as IR, so that no block pays for it."""
+        runtime = use(FakeRuntime())
+        setup = fake.setup(model=replace(fake.MODEL, path="net.onnx"))
+        assert set(asset.files(setup, tmp_path)) == {"FP32", "FP16"}
+        assert runtime.asked == [("convert", "FP32"), ("convert", "FP16")]
+
+    def test_another_model_of_the_name_is_converted_anew(
+        self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
+    ) -> None:
+        """Converted files are kept by the model's digest."""
+        runtime = use(FakeRuntime())
+        asset.files(fake.setup(), tmp_path)
+        asset.files(fake.setup(model=replace(fake.MODEL, sha256="f" * 64)), tmp_path)
+        assert runtime.asked == [("convert", "FP16")] * 2
+
+    def test_folder_that_cannot_be_made(self, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path) -> None:
+        """A studies folder that cannot hold the files is an error with its path."""
+        use(FakeRuntime())
+        (tmp_path / "file").write_text("")
+        with pytest.raises(StorageError, match="file/model cannot be made"):
+            asset.files(fake.setup(), tmp_path / "file" / "model")
