@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ovtune import cli, option, preparation, session
+from ovtune import cli, option, place, preparation, session
 from ovtune.config import Config
 from ovtune.document import parse
 from ovtune.errors import MeasurementError
@@ -54,8 +54,8 @@ def ovtune(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     answering(monkeypatch, FakeRuntime().ask)
     monkeypatch.setattr(session, "TrialProcess", lambda **_: evaluator)
-    monkeypatch.setattr(session, "Store", opened)
-    monkeypatch.setattr(session, "page", lambda result: f"<!doctype html>{result.study.name}")
+    monkeypatch.setattr(place, "Store", opened)
+    monkeypatch.setattr(place, "page", lambda result: f"<!doctype html>{result.study.name}")
     for name in ("OVTUNE_STORAGE", "OVTUNE_PLUGINS", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import ovtune
-from ovtune import session
+from ovtune import place, session
 from ovtune.document import read
 from ovtune.errors import HostBusyError, StorageError, StudyError, UsageError
 from ovtune.evaluator import Failed
@@ -43,7 +43,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     answering(monkeypatch, made.runtime.ask)
     monkeypatch.setattr(session, "TrialProcess", made.trial_process)
-    monkeypatch.setattr(session, "Store", opened)
+    monkeypatch.setattr(place, "Store", opened)
     monkeypatch.delenv("OVTUNE_STORAGE", raising=False)
     return made
 
@@ -148,7 +148,7 @@ def test_busy_host_is_refused(stage: Stage) -> None:
 def test_failure_keeps_what_was_measured(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the report cannot be written, the search's data are there, and the same call writes it later."""
     with monkeypatch.context() as patched:
-        patched.setattr(session, "page", lambda _: (_ for _ in ()).throw(StorageError("disk full")))
+        patched.setattr(place, "page", lambda _: (_ for _ in ()).throw(StorageError("disk full")))
         with pytest.raises(StorageError):
             run(search(), stage.place)
     asked = len(stage.evaluator.asked)
