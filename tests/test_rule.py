@@ -87,12 +87,12 @@ def _advice_does_not_grow() -> None:
     assert crowd.optimal_nireq == compiled("CPU", _THROUGHPUT).optimal_nireq < 64 / 16 * len(os.sched_getaffinity(0))
 
 
-def _requests_hold_their_inputs() -> None:
+def _requests_hold_inputs_and_outputs() -> None:
     core = Runtime(_PLUGINS)
     model = inspect(core, "demo:mlp", {})
     network = reshaped(core.read("demo:mlp"), batch_size=4, shapes={})
     queue = core.compile(network, Config(device="CPU", nireq=3, batch_size=4)).queue()
-    held = sum(tensor.byte_size for request in queue for tensor in request.input_tensors)
+    held = sum(tensor.byte_size for request in queue for tensor in (*request.input_tensors, *request.output_tensors))
     assert held == 3 * 4 * model.item_bytes
 
 
@@ -120,7 +120,7 @@ _FACTS: Mapping[str, Callable[[], None]] = {
     "auto-batch-model": _no_batch_is_not_batched,
     "auto-batch-multiples": _a_partial_batch_waits,
     "items-in-flight": _advice_does_not_grow,
-    "memory": _requests_hold_their_inputs,
+    "memory": _requests_hold_inputs_and_outputs,
     "stateful-one-device": _state_cannot_be_shared_out,
     "sync-no-throughput-hint": _throughput_plans_for_several,
     "timeout-with-auto-batch": _no_timeout_without_a_batch,
