@@ -32,6 +32,7 @@ WORDING: Mapping[str, str] = {
     "the first of them waits up to about {wait_ms:.4g} ms.",
     "partial_group": "Automatic batching of {batch} engaged by itself, and {nireq} requests are no multiple of it: "
     "one batch stays partial and waits for its timeout of {timeout_ms:.4g} ms.",
+    "settings_hidden": "{names}: asked for, and automatic batching does not let it be seen whether it acts.",
     "shared_differs": "It was taken to run as {other}, and a check showed a difference of {difference:.0%}: "
     "each is judged by its own measurements.",
     "soak_lost": "Run for {minutes:.3g} min without a pause, it fell behind the baseline that it had beaten.",

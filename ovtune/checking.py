@@ -162,14 +162,18 @@ def run(request: Request, watch: Watch) -> Finding:
         wanted = {promise.config.precision} | ({promise.opponent.config.precision} if promise.opponent else set())
         variants = _variants(documents_, wanted - set(model.precisions), request.model or path)
         own_weights = [precision for precision in model.precisions if precision in wanted]
+        feed = _feed(document, model)
+        reference = _reference(document, model, feed, request.plugins, folder)
+        if promise.goal.max_error is not None and reference is None:
+            differences = (*differences, "outputs are not compared on other inputs: their limit is not checked")
         evaluator = TrialProcess(
             files=asset.weights(model, request.plugins, folder, own_weights) | variants,
             plugins=request.plugins,
             workload=workload_of(document),
-            feed=_feed(document, model),
+            feed=feed,
             keep_open=(lock,),
             cache=str(folder / "compiled"),
-            reference=_reference(document, model, request.plugins, folder),
+            reference=reference,
         )
         pairs = measure(evaluator, promise, request, watch)
         soaked, failures = _soak(evaluator, promise, pairs, request, watch)
@@ -391,17 +395,18 @@ def _variants(found: Sequence[Document], wanted: set[str], given: str) -> dict[s
     return files
 
 
-def _reference(document: Document, model: Model, plugins: Mapping[str, str], folder: Path) -> str | None:
-    """The file of the outputs to compare with; None where they were compared on inputs that a check does not have."""
-    if document.outputs is None or document.outputs.inputs != "random":
+def _reference(document: Document, model: Model, feed: Feed, plugins: Mapping[str, str], folder: Path) -> str | None:
+    """The file of the outputs to compare with; None where they were compared on inputs that are not here."""
+    if document.outputs is None or (document.outputs.inputs == "given") != bool(feed.files):
         return None
     shapes = document.to_config().shapes
-    return asset.reference_of(model, folder, feed=Feed(inputs=model.inputs), shapes=shapes, plugins=plugins)
+    return asset.reference_of(model, folder, feed=feed, shapes=shapes, plugins=plugins)
 
 
 def _check_something(promise: Promise, differences: Sequence[str]) -> None:
     goal = promise.goal
-    limited = (goal.max_latency_ms, goal.min_throughput_per_s, goal.max_memory_bytes) != (None, None, None)
+    limits = (goal.max_latency_ms, goal.min_throughput_per_s, goal.max_memory_bytes, goal.max_error)
+    limited = any(limit is not None for limit in limits)
     if promise.opponent is None and promise.next_per_s is None and not (limited and promise.limits):
         raise DeploymentError(
             f"the config promises nothing that can be checked here ({'; '.join(differences)}; it is its own baseline): "

@@ -43,6 +43,13 @@ def used_by(text: str, devices: Sequence[Device]) -> tuple[Device, ...]:
     return tuple(d for d in usual if not {d.name, kind_of(d.name)} & left_out)
 
 
+def first_of_auto(text: str) -> str | None:
+    """The device that AUTO serves by, where its list names them: the first one; None for anything else."""
+    kind, _, rest = text.partition(":")
+    first = rest.partition(",")[0].strip()
+    return first if kind == "AUTO" and first and "-" not in rest else None
+
+
 def worth_trying(devices: Sequence[Device], *, lists: bool = True, hetero: bool = False) -> tuple[str, ...]:
     """Each device alone; with two or more also AUTO, and where ``lists`` says so AUTO over lists of them.
 

@@ -18,6 +18,12 @@ _LIST = "MULTI_DEVICE_PRIORITIES"
 _TIMEOUT_MS = 1000.0
 
 
+OF_SETTINGS = frozenset(
+    {"effective_differs", "key_dropped", "settings_hidden", "threads_capped", "idle_device", "idle_behind"}
+)
+"""The kinds of caveats that are about what one config asked for, and about none that runs alike."""
+
+
 def occupancy_of(config: Config, run: Run) -> float:
     """The share of the time that the requests of a closed loop were busy, by Little's law."""
     return run.requests / run.elapsed_s * float(np.mean(run.latencies_ms)) / 1000 / config.nireq
@@ -97,8 +103,10 @@ def of_batching(config: Config, joined: int | None) -> list[Caveat]:
 
 
 def of_settings(config: Config, effective: Mapping[str, object]) -> list[Caveat]:
-    """Where the runtime runs something else than was asked for."""
-    return [
+    """Where the runtime runs something else than was asked for, or does not let it be seen."""
+    hidden = [name for name in config.properties if config.auto_batch_size > 1 and name not in effective]
+    unseen = [Caveat(kind="settings_hidden", parameters={"names": ", ".join(hidden)})] if hidden else []
+    return unseen + [
         Caveat(
             kind="effective_differs",
             parameters={"name": name, "requested": shown(requested), "effective": shown(found)},

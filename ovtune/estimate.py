@@ -90,6 +90,7 @@ class Estimate:
         memory_bytes: The most memory over an idle process.
         sustained: Whether the load was sustained in most blocks.
         outputs: How far its outputs are from the reference's, where that is known.
+        outside: Whether it is none of the configs that were asked for, and measured all the same.
     """
 
     config: Config
@@ -102,6 +103,7 @@ class Estimate:
     memory_bytes: int
     sustained: bool
     outputs: Agreement | None = None
+    outside: bool = False
 
 
 def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimate:

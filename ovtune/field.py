@@ -66,9 +66,12 @@ def survey_field(study: Study, goal: Goal) -> Field:
     blocks = blocks_by_config(study.visits, *CHOOSING)
     configs = {v.config.key: v.config for v in study.visits}
     spread = spread_of(blocks.values())
+    outside = _outside(study)
     estimates = comparable(
         {
-            key: replace(estimate(configs[key], found, spread), outputs=agreement_of(study, configs[key]))
+            key: replace(
+                estimate(configs[key], found, spread), outputs=agreement_of(study, configs[key]), outside=key in outside
+            )
             for key, found in blocks.items()
         }
     )
@@ -93,6 +96,16 @@ def survey_field(study: Study, goal: Goal) -> Field:
         challenger=_steadiest(challengers, finals, estimates, goal, metric),
         strongest=next((b for b, e in measured if e is order[0]), None) if order else None,
     )
+
+
+def _outside(study: Study) -> set[str]:
+    """The keys of OpenVINO's own answers that are none of the configs that were asked for, and run as none of them."""
+    if not study.setup.wanted.only:
+        return set()
+    inside = {config.key for config in study.setup.space.configs}
+    answers = {baseline.config.key for baseline in study.setup.baselines}
+    as_asked = {owner for key, owner in study.owners.items() if key in inside or key not in answers}
+    return answers - inside - as_asked
 
 
 def beaten(best: Estimate, other: Estimate, goal: Goal, metric: LatencyMetric, *, by: float) -> bool:

@@ -67,7 +67,8 @@ def warnings(finding: Finding) -> Iterator[str]:
         yield "no config met the limits when the document was written: they were not checked"
     promise, judgement = finding.promise, finding.pairs.judgement
     ratio = judgement.ratio if judgement is not None else None
-    if promise.opponent is not None and ratio is not None and ratio.high < 1 - promise.goal.margin:
+    ahead = ratio is not None and ratio.high < 1 - promise.goal.margin
+    if promise.opponent is not None and ahead and not promise.excused:
         yield f"{promise.opponent.name} is shown to be better here by more than the margin: use that, or search again"
     contended = [block.contended for block in _all(finding)]
     if any(contended):

@@ -77,10 +77,12 @@ def breaches(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> tuple[str
         found.append(f"throughput {estimate.throughput_per_s.value:.4g}/s is below {goal.min_throughput_per_s:.4g}/s")
     if goal.max_memory_bytes is not None and estimate.memory_bytes > goal.max_memory_bytes:
         found.append(f"memory {estimate.memory_bytes / 1e6:.4g} MB is above {goal.max_memory_bytes / 1e6:.4g} MB")
-    if goal.max_error is not None and _error(estimate) > goal.max_error:
+    if goal.max_error is not None and not keeps(estimate.outputs, goal.max_error):
         found.append(_breach_of_error(estimate.outputs, goal.max_error))
     if not estimate.sustained:
         found.append("the load is not sustained")
+    if estimate.outside:
+        found.append("it is none of the configs that --space, --set and --fix ask for")
     return tuple(found)
 
 
@@ -142,13 +144,18 @@ def _distance(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> float:
     if goal.max_memory_bytes is not None:
         missing += max(0.0, math.log(max(estimate.memory_bytes, 1) / goal.max_memory_bytes))
     if goal.max_error is not None:
-        missing += min(_FAR, max(0.0, math.log(max(_error(estimate), 1e-300) / goal.max_error)))
-    return missing + (0.0 if estimate.sustained else 1.0)
+        missing += min(_FAR, max(0.0, math.log(max(_error(estimate.outputs), 1e-300) / goal.max_error)))
+    return missing + (0.0 if estimate.sustained else 1.0) + (_FAR if estimate.outside else 0.0)
 
 
-def _error(estimate: Estimate) -> float:
+def keeps(outputs: Agreement | None, limit: float) -> bool:
+    """Whether outputs are known to differ by no more than ``limit``, as a share of their largest."""
+    return _error(outputs) <= limit
+
+
+def _error(outputs: Agreement | None) -> float:
     """The largest difference of the outputs as a share; infinite where they were not compared, or are no numbers."""
-    error = None if estimate.outputs is None else estimate.outputs.max_rel
+    error = None if outputs is None else outputs.max_rel
     return math.inf if error is None else error
 
 

@@ -59,7 +59,7 @@ def _check_values(wanted: Wanted, devices: Sequence[Device], model: Model) -> No
         offer = offers.get(name.rpartition(".")[2], values)
         missing = [value for value in values if value not in offer]
         if missing:
-            here = ", ".join(sorted(map(str, offer)))
+            here = ", ".join(str(value) for value in sorted(offer, key=lambda v: (isinstance(v, str), v)))
             why = f" ({model.one_batch})" if name == "batch_size" and model.one_batch else ""
             raise UsageError(f"{name} is held to {missing[0]}, which this model or host has not{why}: choose of {here}")
 

@@ -55,6 +55,7 @@ class Model:
         one_batch: Why it is run with a batch of 1 alone, in words; "" where it takes larger ones.
         auto_batchable: Whether automatic batching can engage on it.
         unbatched_on: The devices on which it was seen not to engage all the same.
+        single: Those of the precisions, other files of the model, that take a batch of 1 alone.
         stateful: Whether it keeps a state from one inference to the next.
         output_bytes: What the outputs of one item take; 0 where their sizes follow from the values.
         compressed: Whether it has weights of whole numbers that are turned into others as it runs.
@@ -71,6 +72,7 @@ class Model:
     one_batch: str = ""
     auto_batchable: bool = False
     unbatched_on: tuple[str, ...] = ()
+    single: tuple[str, ...] = ()
     stateful: bool = False
     output_bytes: int = 0
     compressed: bool = False

@@ -11,7 +11,6 @@ from rich.text import Text
 from ovtune.config import Scalar
 from ovtune.device_string import is_list, kind_of
 from ovtune.goal import Goal
-from ovtune.setting import Size
 from ovtune.space import Space
 from ovtune.study import Setup
 from ovtune.tuning import Budget
@@ -25,11 +24,6 @@ _MEANINGS: Mapping[str, str] = {
     "auto_batch_size": "requests",
     "precision": "weights",
     "AUTO_BATCH_TIMEOUT": "ms",
-}
-_ABOUT: Mapping[Size, str] = {
-    "quick": "hint and requests in flight, on each device and AUTO",
-    "standard": "also batches, weights, inference precision, interface; AUTO over lists; streams and threads",
-    "full": "also HETERO, the other settings of each device and of AUTO, and of devices inside a list",
 }
 
 
@@ -50,7 +44,7 @@ def table(setup: Setup, goal: Goal, budget: Budget) -> Group:
     outside = _outside(setup)
     first = _grid(
         *(("baseline", f"{baseline.name} (nireq {baseline.config.nireq})") for baseline in setup.baselines),
-        *([("", f"{outside} of these not in the space: measured all the same")] if outside else []),
+        *([("", f"{outside} of these not in the space: measured, and not recommended")] if outside else []),
         *(("not searched", f"{device}: {why}") for device, why in setup.refused.items()),
         *(("caveat", caveat.text) for caveat in setup.model.caveats),
     )
@@ -117,10 +111,15 @@ def _together(devices: Collection[str], strings: Collection[str]) -> str:
 
 
 def _held(setup: Setup) -> Iterable[tuple[str, str]]:
-    """What is held to one value: it does not vary, and is said all the same."""
+    """What is held to one value does not vary, and is said all the same; so is a value that no config can have."""
+    had = setup.space.values
     for name, values in setup.wanted.only.items():
-        if name not in setup.space.dimensions:
-            yield name, f"{_listed(values)} (held)"
+        possible = [value for value in values if value in had.get(name, set()) | {UNSET}]
+        never = [value for value in values if value not in possible]
+        if name not in setup.space.dimensions and possible:
+            yield name, f"{_listed(possible)} (held)"
+        if never:
+            yield name, f"{_listed(never)}: no config that makes sense can have it"
 
 
 def _listed(values: Sequence[Scalar]) -> str:

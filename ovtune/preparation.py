@@ -124,7 +124,8 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
         files_[INT8] = asset.quantized(wish.int8, model, shapes, folder)
     variants = {name: _variant(name, file, model, wish) for name, file in files_.items()}
     feed = _feed(wish, model)
-    model = replace(model, precisions=(*model.precisions, *variants))
+    single = tuple(name for name, variant in variants.items() if variant.one_batch)
+    model = replace(model, precisions=(*model.precisions, *variants), single=single)
     check_devices(wish.device_strings, seen)
     strings = wish.device_strings or strings_of((wish.space or Wanted()).size, seen.devices)
     model = _batched(model, strings, feed, plugins, shapes)

@@ -40,12 +40,13 @@ class Promise:
         work: What an inference was counted to cost, where the promise is about that; else None.
         goal: The latency, the limits and the margin.
         least: How many times as good as the opponent it is at least, as the document promises; 1 where that promises
-            no more than not to be worse.
+            no more than not to be worse, and less where it was chosen for a limit that the opponent breaks.
         next_per_s: The interval that the next block's throughput falls into, 95 %; None where it was published under
             other circumstances than today's.
         throughput_ratio: The least ratio config / opponent of the throughputs as they were measured, or None where
             they were not measured together.
         limits: Whether the limits of the goal were met when they were measured, and so must be today.
+        excused: Whether the opponent broke a limit that no speed makes up for: it may well be the faster one.
     """
 
     config: Config
@@ -58,6 +59,7 @@ class Promise:
     next_per_s: tuple[float, float] | None
     throughput_ratio: float | None
     limits: bool
+    excused: bool = False
 
     @property
     def floor(self) -> float:
@@ -133,6 +135,7 @@ def promise_of(
         next_per_s=(throughput.next_low, throughput.next_high) if absolute else None,
         throughput_ratio=(ratio or None) if opponent is not None else None,
         limits=document.verdict.kind != "infeasible",
+        excused=against is None and _excused(document),
     )
 
 
@@ -164,7 +167,10 @@ def _other_side(document: Document, config: Config, prefer: Prefer) -> tuple[Opp
     if config != baseline:
         opponent = Opponent(name="the baseline", config=baseline, throughput_per_s=published.value)
         if rival == config and gains is not None:
-            return opponent, max(1.0, gains.of(prefer)[0] or 1.0), gains.throughput[0]
+            least = gains.of(prefer)[0]
+            return opponent, (least or 1.0) if _excused(document) else max(1.0, least or 1.0), gains.throughput[0]
+        if _excused(document):
+            return None, 1.0, None
         return opponent, 1.0, document.measured.throughput_per_s.low / published.high if published.high else None
     if rival is None or gains is None or verdict.throughput_ratio is None:
         return None, 1.0, None
@@ -178,6 +184,15 @@ def _other_side(document: Document, config: Config, prefer: Prefer) -> tuple[Opp
         1 / most if most else 1.0,
         1 / highest if highest else None,
     )
+
+
+def _excused(document: Document) -> bool:
+    """Whether the baseline breaks a limit that no speed makes up for: of memory, or of the outputs' error."""
+    goal, baseline = document.goal, document.baseline
+    memory, error = goal.max_memory_bytes, goal.max_error
+    if memory is not None and baseline.measured.memory_bytes > memory:
+        return True
+    return error is not None and (baseline.outputs is None or baseline.outputs.max_rel > error)
 
 
 def _gains_of(verdict: VerdictPart) -> Gains | None:
@@ -206,6 +221,7 @@ def _goal(document: Document, margin: float | None) -> Goal:
         max_latency_ms=part.max_latency_ms,
         min_throughput_per_s=part.min_throughput_per_s,
         max_memory_bytes=part.max_memory_bytes,
+        max_error=part.max_error,
         margin=part.margin if margin is None else margin,
     )
 

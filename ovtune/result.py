@@ -254,7 +254,7 @@ def _broken(field: Field, blocks: Mapping[str, tuple[Source, list[Block]]], goal
     found = {}
     for key, told in field.estimates.items():
         source, latest = blocks[key]
-        fresh = replace(estimate(told.config, latest, field.spread), outputs=told.outputs)
+        fresh = replace(estimate(told.config, latest, field.spread), outputs=told.outputs, outside=told.outside)
         final = fresh if source == "duel" else told
         found[key] = goals.breaches(final, goal, goals.common_metric([final], goal.latency))
     return found

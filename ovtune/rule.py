@@ -64,6 +64,11 @@ RULES: tuple[Rule, ...] = (
         forbids=lambda p, m, w: p.auto_batch_size > 1 and not m.batches_on(p.device),
     ),
     Rule(
+        name="variant-of-one-batch",
+        reason="this variant of the model takes a batch of 1 alone, and automatic batching does not engage on it",
+        forbids=lambda p, m, w: p.precision in m.single and p.batch_size * p.auto_batch_size > 1,
+    ),
+    Rule(
         name="auto-batch-multiples",
         reason="with requests that are no multiple of the batch, one batch always waits for the timeout",
         forbids=lambda p, m, w: p.nireq % (p.auto_batch_size if p.auto_batch_size > 1 else p.joined) != 0,

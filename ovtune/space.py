@@ -11,7 +11,7 @@ from ovtune import held
 from ovtune.cap import capped
 from ovtune.config import APIS, Config, Scalar, parameters, split_batch
 from ovtune.conflict import broken_by, compatible, linked, read_with, related
-from ovtune.device_string import used_by
+from ovtune.device_string import first_of_auto, used_by
 from ovtune.environment import Device, Topology
 from ovtune.errors import UsageError
 from ovtune.model import Model
@@ -170,9 +170,13 @@ class Space:
         return with_settings(base, chosen)
 
     def offered(self, config: Config) -> Mapping[str, tuple[Scalar, ...]]:
-        """The further settings that ``config`` may have beside its own, each with its values."""
+        """The further settings that ``config`` may have beside its own, each with its values.
+
+        Of a list of which one device serves, those of the others make no difference.
+        """
         choices = self.settings.get(split_batch(config.device)[0], {})
-        return {name: values for name, values in choices.items() if name not in parameters(config)}
+        own = parameters(config)
+        return {name: values for name, values in choices.items() if name not in own and _acts(name, config)}
 
     def _beside(self, config: Config, bases: Sequence[tuple[Config, Mapping[str, Scalar]]]) -> Iterator[Config]:
         """What differs from ``config`` in one further setting, or in one parameter else, of its device's ``bases``."""
@@ -193,8 +197,15 @@ class Space:
 
     def _if_compatible(self, base: Config, chosen: Mapping[str, Scalar]) -> Iterator[Config]:
         config = with_settings(base, chosen)
-        if compatible(parameters(config)):
+        if all(_acts(name, base) for name in chosen) and compatible(parameters(config)):
             yield config
+
+
+def _acts(name: str, config: Config) -> bool:
+    """Whether the device whose setting this is serves ``config``, or may do so."""
+    device, _, _ = name.rpartition(".")
+    sole = None if config.hint == "CUMULATIVE_THROUGHPUT" else first_of_auto(config.device)
+    return not device or sole in {None, device}
 
 
 def build(

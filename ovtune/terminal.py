@@ -250,12 +250,15 @@ def devices(seen: Sight, advice: Sequence[Advice], refused: Mapping[str, str]) -
 
 
 def _told(answer: Advice) -> Iterator[str]:
-    """What an answer comes to; of several devices each one's, in their order."""
+    """What an answer comes to; of several devices that serve each one's, in their order."""
     settings_ = _flat(answer.effective)
-    for name in ("NUM_STREAMS", "INFERENCE_NUM_THREADS", "INFERENCE_PRECISION_HINT", "EXECUTION_DEVICES"):
-        whole = [settings_[name]] if name in settings_ else []
-        inner = [value for key, value in settings_.items() if key.endswith(f".{name}")]
-        yield ", ".join(whole or inner)
+    served = [name.strip("() ") for name in settings_.get("EXECUTION_DEVICES", "").split(",") if name]
+    served = served or list(dict.fromkeys(key.rpartition(".")[0] for key in settings_ if "." in key))
+    for name in ("NUM_STREAMS", "INFERENCE_NUM_THREADS", "INFERENCE_PRECISION_HINT"):
+        inner = [settings_.get(f"{device}.{name}", "-") for device in served]
+        told = settings_.get(name, ", ".join(inner))
+        yield "" if set(told) <= set("-, ") else told
+    yield settings_.get("EXECUTION_DEVICES", "")
 
 
 def _refused(reasons: Mapping[str, str]) -> Table:

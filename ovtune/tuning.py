@@ -15,7 +15,7 @@ from ovtune.errors import MeasurementError
 from ovtune.estimate import Estimate, Quantity
 from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome, SameAs
 from ovtune.field import survey_field
-from ovtune.goal import Goal
+from ovtune.goal import Goal, keeps
 from ovtune.ledger import Ledger, VisitStarted, Watch
 from ovtune.measurement import Block, LatencyMetric, Plan
 from ovtune.probing import Probing
@@ -23,7 +23,7 @@ from ovtune.proposal import History, Reading, propose
 from ovtune.result import conclude, why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
-from ovtune.study import Study, blocks_by_config, last_confirmation
+from ovtune.study import Study, agreement_of, blocks_by_config, last_confirmation
 from ovtune.workload import Capacity, Load
 
 REFER_EVERY = 8
@@ -149,7 +149,16 @@ class Tuning:
         number, total = trial.number, max(self._budget.trials, trial.number + 1)
         started = VisitStarted(phase="search", number=number + 1, total=total, config=config)
         plan = replace(self._budget.plan, shared=self._shared())
-        self._tell(number, self._ledger.visit(started, plan=plan, trial=number))
+        outcome = self._ledger.visit(started, plan=plan, trial=number)
+        if isinstance(outcome, SameAs) and self._alone_within(config, outcome):
+            outcome = self._ledger.visit(started, plan=self._budget.plan, trial=number)
+        self._tell(number, outcome)
+
+    def _alone_within(self, config: Config, outcome: SameAs) -> bool:
+        """Whether a config keeps the limit of the error, and the one that runs as fast as it breaks it."""
+        limit, study = self._goal.max_error, self._ledger.study
+        owner = next((v.config for v in study.visits if v.config.key == outcome.config_key), config)
+        return limit is not None and keeps(outcome.outputs, limit) and not keeps(agreement_of(study, owner), limit)
 
     def _refer(self, count: int) -> None:
         """Visits the reference config where the last visit to it lies some trials back."""

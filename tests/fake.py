@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ovtune import duel, measurement
+from ovtune.agreement import Agreement
 from ovtune.config import Config
 from ovtune.environment import Device, Environment, Topology
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
@@ -44,6 +45,13 @@ def speed(config: Config) -> float:
     overlap = min(config.nireq, 2) ** 0.4
     f32 = 0.6 if config.properties.get("INFERENCE_PRECISION_HINT") == "f32" else 1.0
     return float(100.0 * hint * overlap * f32 * (config.batch_size * config.auto_batch_size) ** 0.1)
+
+
+def agreement(max_rel: float) -> Agreement:
+    """Outputs that are off by such a share."""
+    return Agreement(
+        reference="CPU f32", items=8, max_abs=max_rel, max_rel=max_rel, cosine=1.0, top1=None, nonsense=False
+    )
 
 
 @dataclass

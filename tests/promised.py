@@ -21,9 +21,9 @@ _TREE = json.loads(text_of(document_of(conclude(fake.study(), Goal(prefer="throu
 _HERE = json.loads(codec.dump(describe_host("2026.4", (fake.CPU,)), Environment))
 
 
-def document(config: Config = CONFIG, baseline: Config = BASELINE, **changes: Any) -> Document:
+def document(config: Config = CONFIG, against: Config = BASELINE, **changes: Any) -> Document:
     """A document with fitting figures: what :data:`tests.fake.speed` says of both; changed in some parts."""
-    ratio = fake.speed(config) / fake.speed(baseline)
+    ratio = fake.speed(config) / fake.speed(against)
     measured = _TREE["measured"] | {"throughput_per_s": _throughput(config)}
     wide = {"value": ratio, "low": 0.98 * ratio, "high": 1.02 * ratio}
     tree = _TREE | {
@@ -31,8 +31,8 @@ def document(config: Config = CONFIG, baseline: Config = BASELINE, **changes: An
         "measured": measured,
         "baseline": {
             "name": "THROUGHPUT hint on CPU",
-            "config": part(baseline),
-            "measured": measured | {"throughput_per_s": _throughput(baseline)},
+            "config": part(against),
+            "measured": measured | {"throughput_per_s": _throughput(against)},
         },
         "verdict": {
             "kind": "better",

@@ -126,3 +126,11 @@ def test_lists_compare_by_their_values() -> None:
     assert doubt.of_settings(config, {"MODEL_DISTRIBUTION_POLICY": ["TENSOR_PARALLEL"]}) == []
     told = doubt.of_settings(config, {"MODEL_DISTRIBUTION_POLICY": []})
     assert [c.kind for c in told] == ["effective_differs"]
+
+
+def test_what_batching_hides() -> None:
+    """A setting that automatic batching does not show is told; what it shows is compared."""
+    config = Config(device="BATCH:CPU(4)", nireq=4, properties={"NUM_STREAMS": 64, "AUTO_BATCH_TIMEOUT": 5})
+    (told,) = doubt.of_settings(config, {"AUTO_BATCH_TIMEOUT": 5})
+    assert told.text.startswith("NUM_STREAMS: asked for")
+    assert doubt.of_settings(Config(device="AUTO", nireq=4, properties={"NUM_STREAMS": 64}), {}) == []

@@ -179,6 +179,11 @@ class TestWarnings:
             "the baseline is shown to be better here by more than the margin: use that, or search again"
         ]
 
+    def test_an_opponent_that_breaks_a_limit_is_not_advised(self) -> None:
+        """A faster baseline that is too inexact is no better one."""
+        told = found(90.0, asked=promise(least=0.8, next_per_s=None, excused=True), spread=0.01)
+        assert not any("use that" in line for line in finding.warnings(told))
+
     def test_each_doubt_is_a_line(self) -> None:
         """Differences, an unconfirmed config, limits that were not met, contention, failures."""
         told = found(

@@ -93,6 +93,14 @@ def test_breaches_are_worded() -> None:
     )
 
 
+def test_what_was_not_asked_for_comes_last() -> None:
+    """A config outside of what was asked for breaks a limit, however good it is."""
+    asked, other = told(100, 10), replace(told(900, 1), outside=True)
+    assert breaches(asked, Goal(), "p95") == ()
+    assert breaches(other, Goal(), "p95") == ("it is none of the configs that --space, --set and --fix ask for",)
+    assert ranked([other, asked], Goal(), "p95") == [asked, other]
+
+
 def test_a_limit_that_is_met_exactly_is_met() -> None:
     """Limits include their own value, and without limits only a load that is not sustained is a breach."""
     assert breaches(told(100, 20, memory=500_000_000), LIMITED, "p95") == ()

@@ -84,6 +84,40 @@ class TestBaseline:
         assert promise_of(told).prefer == "throughput"
 
 
+OFF = {"reference": "CPU f32", "max_abs": 0.1, "max_rel": 0.01, "cosine": 1.0, "top1": None}
+
+
+SLOWER: dict[str, Any] = {
+    "kind": "trade",
+    "throughput_ratio": {"value": 0.6, "low": 0.55, "high": 0.65},
+    "latency_ratio": {"value": 1.6, "low": 1.5, "high": 1.7},
+}
+
+
+class TestBreakingBaseline:
+    """A baseline that breaks a limit for which no speed makes up may be the faster one."""
+
+    @pytest.mark.parametrize("limit", [{"max_error": 1e-3}, {"max_memory_bytes": 1}])
+    def test_what_was_measured_is_promised(self, limit: dict[str, float]) -> None:
+        """The config is promised as it was beside the baseline, slower or not."""
+        told = document(goal=limit, verdict=SLOWER, baseline={"outputs": OFF})
+        assert promise_of(told).least == 0.55
+        assert promise_of(told).excused
+
+    def test_within_the_limit_nothing_but_better_is_promised(self) -> None:
+        """A baseline that keeps the limit is no reason to be slower."""
+        told = document(goal={"max_error": 0.05}, verdict=SLOWER, baseline={"outputs": OFF})
+        assert promise_of(told).least == 1.0
+
+    def test_unconfirmed_beside_it_nothing_is_promised(self) -> None:
+        """Without a duel the baseline is no measure: the config's own figures are left, and the limits."""
+        verdict = {"kind": "unconfirmed", "throughput_ratio": None, "latency_ratio": None, "rival": None}
+        told = promise_of(document(goal={"max_error": 1e-3}, verdict=verdict, baseline={"outputs": OFF}))
+        assert told.opponent is None
+        assert told.next_per_s is not None
+        assert told.goal.max_error == 1e-3
+
+
 class TestRival:
     def test_a_recommended_baseline_is_compared_with_its_rival(self) -> None:
         """Where the baseline won, the promise is its duel seen from the other side."""

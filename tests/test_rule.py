@@ -9,7 +9,7 @@ import pytest
 
 from ovtune.compiled import Compiled
 from ovtune.config import Config, Property
-from ovtune.errors import DeviceError
+from ovtune.errors import DeviceError, ModelError
 from ovtune.network import inspect, reshaped
 from ovtune.rule import RULES
 from ovtune.runtime import Runtime
@@ -71,6 +71,12 @@ def _no_batch_is_not_batched() -> None:
         _stays_unbatched(network)
 
 
+def _one_batch_is_not_batched() -> None:
+    with pytest.raises(ModelError, match="batch of 2"):
+        reshaped(models.transposed(), batch_size=2, shapes={})
+    _stays_unbatched(models.transposed())
+
+
 def _a_partial_batch_waits() -> None:
     queue = compiled("BATCH:CPU(4)", {"AUTO_BATCH_TIMEOUT": 300}, nireq=3).queue()
     began = time.perf_counter()
@@ -118,6 +124,7 @@ _FACTS: Mapping[str, Callable[[], None]] = {
     "auto-batch-one-device": _lists_are_refused,
     "auto-batch-or-batch": _a_batch_is_not_batched_again,
     "auto-batch-model": _no_batch_is_not_batched,
+    "variant-of-one-batch": _one_batch_is_not_batched,
     "auto-batch-multiples": _a_partial_batch_waits,
     "items-in-flight": _advice_does_not_grow,
     "memory": _requests_hold_inputs_and_outputs,

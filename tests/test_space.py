@@ -89,6 +89,13 @@ def _sync_for_throughput(config: Config, model: Model, load: Workload) -> bool:
     return config.api == "sync" and "THROUGHPUT" in (config.hint or "")
 
 
+PRUNED = replace(MODEL, precisions=("FP32", "pruned"), single=("pruned",))
+
+
+def _batch_of_variant(config: Config, model: Model, load: Workload) -> bool:
+    return config.precision in model.single and config.batch_size * config.auto_batch_size > 1
+
+
 def _crowded_memory(config: Config, model: Model, load: Workload) -> bool:
     return config.nireq * config.batch_size * model.item_bytes * 8 > POOR.topology.memory_bytes
 
@@ -104,6 +111,7 @@ _SIGNS: dict[str, tuple[_Sign, Host, Model, Workload]] = {
     "auto-batch-or-batch": (_batch_twice, ONE, MODEL, ClosedLoop()),
     "auto-batch-model": (_batch_without_a_batch, ONE, ODD, ClosedLoop()),
     "auto-batch-multiples": (_partial_batch, ONE, MODEL, ClosedLoop()),
+    "variant-of-one-batch": (_batch_of_variant, ONE, PRUNED, ClosedLoop()),
     "memory": (_crowded_memory, POOR, MODEL, ClosedLoop()),
     "stateful-one-device": (_state_on_several, TWO, replace(MODEL, stateful=True), ClosedLoop()),
     "items-in-flight": (_crowd, ONE, replace(MODEL, batch_sizes=(1, 16)), ClosedLoop()),
@@ -479,3 +487,14 @@ def test_a_large_space_is_looked_at_in_parts() -> None:
     assert looks[0].keys() != looks[1].keys()
     seen = {name for look in looks for config in look.values() for name in parameters(config)}
     assert seen >= {name for names in space.settings.values() for name in names}
+
+
+def test_settings_of_a_device_that_waits_are_left_out() -> None:
+    """Of AUTO's list the first device serves: settings of the others act only where all of them serve at once."""
+    host = _host(RICH, replace(GPU, settings=("NUM_STREAMS",)), strings=("AUTO:GPU,CPU",), nireq=2)
+    space = build(host, MODEL, ClosedLoop(), {}, Wanted(size="full"))
+    devices: dict[str, set[str]] = {}
+    for config in (*space.draw(400, seed=1), *space.candidates(space.draw(3, seed=2), seed=3)):
+        own = {name.partition(".")[0] for name in parameters(config) if "." in name}
+        devices.setdefault("all" if config.hint == "CUMULATIVE_THROUGHPUT" else "one", set()).update(own)
+    assert devices == {"all": {"CPU", "GPU"}, "one": {"GPU"}}

@@ -251,6 +251,17 @@ def test_devices_with_a_model_show_its_answers() -> None:
     assert re.search(r"GPU +refused: no such device", text)
 
 
+def test_each_value_stands_for_the_device_that_serves() -> None:
+    """Of devices at once each column tells its values in the order of those that serve, with a dash for none."""
+    inner = {"CPU": {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": 2}}
+    inner["GPU.1"] = {"INFERENCE_PRECISION_HINT": "f16"}
+    effective = {"DEVICE_PROPERTIES": inner, "EXECUTION_DEVICES": ["GPU.1", "CPU"]}
+    advice = Advice(device="AUTO", hint="CUMULATIVE_THROUGHPUT", nireq=6, effective=effective, effective_key="k")
+    seen = Sight(version="2026.4", devices=(fake.CPU,), model=fake.MODEL)
+    text = "\n".join(shown(table) for table in terminal.devices(seen, [advice], {}))
+    assert re.search(r"CUMULATIVE_THROUGHPUT +6 +-, 2 +f16, bf16 +GPU.1, CPU", text)
+
+
 def test_devices_fit_a_terminal() -> None:
     """With three devices at once under the longest hint the table of answers still fits 80 columns, nothing cut off."""
     inner = {

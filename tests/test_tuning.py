@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from ovtune.config import Config
 from ovtune.errors import MeasurementError, StorageError
-from ovtune.evaluator import Failed, Infeasible, Outcome
+from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.field import last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import VisitEnded, VisitStarted
@@ -20,8 +20,9 @@ from ovtune.measurement import Block, Plan
 from ovtune.result import conclude
 from ovtune.space import Space
 from ovtune.store import CONFIG_ATTRIBUTE, REASON_ATTRIBUTE
-from ovtune.study import Setup, Study, blocks_by_config
+from ovtune.study import Baseline, Setup, Study, blocks_by_config
 from ovtune.tuning import REFER_EVERY, history_of
+from ovtune.wanted import Wanted
 from ovtune.workload import ConstantRate
 from tests import bench as benches
 from tests import fake
@@ -440,3 +441,45 @@ def test_trials_are_not_spent_on_what_runs_alike(tmp_path: Path) -> None:
     half = len(kinds) // 2
     assert Counter(kinds) == {"Block": half, "SameAs": half}
     assert kinds[: half + 2].count("SameAs") <= 2
+
+
+class Exact(FakeEvaluator):
+    """Weights in FP16 run as those in FP32, and their outputs are worse."""
+
+    def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
+        outcome = super().evaluate(config, plan)
+        off = 1e-3 if config.precision == "FP16" else 1e-6
+        assert isinstance(outcome, Block | SameAs)
+        return replace(outcome, outputs=fake.agreement(off))
+
+
+@pytest.mark.parametrize("limit", [None, 1e-4])
+def test_a_config_that_alone_keeps_the_error_is_measured_by_itself(tmp_path: Path, limit: float | None) -> None:
+    """Where the one that runs alike breaks the limit of the error, the other one gets blocks of its own."""
+    setup = twins()
+    half = tuple(replace(c, precision="FP16") for c in setup.space.configs if c.precision == "FP32")
+    full = tuple(replace(c, precision="FP32") for c in half)
+    setup = replace(setup, space=Space(configs=(*half, *full)), baselines=(Baseline(name="half", config=half[0]),))
+    bench = benches.make(tmp_path, setup, evaluator=Exact())
+    bench.goal = replace(GOAL, max_error=limit)
+    study = bench.search(10, confirm_s=SHORT)
+    own = {v.config.precision for v in study.visits if isinstance(v.outcome, Block)}
+    shared = [v.config for v in study.visits if isinstance(v.outcome, SameAs)]
+    assert shared
+    assert own == ({"FP16"} if limit is None and shared[0].precision == "FP32" else {"FP16", "FP32"})
+    if limit is not None:
+        assert conclude(study, bench.goal).recommended.precision == "FP32"
+
+
+def test_what_was_asked_for_is_recommended(tmp_path: Path) -> None:
+    """OpenVINO's own answers are measured beside it, and are none of what is recommended where they are outside."""
+    setup = small(16)
+    answers = {b.config.key for b in setup.baselines}
+    slowest = sorted((c for c in setup.space.configs if c.key not in answers), key=fake.speed)[:3]
+    wanted = Wanted(only={"nireq": (1,)})
+    asked = replace(setup, space=Space(configs=tuple(slowest)), wanted=wanted)
+    study = benches.make(tmp_path, asked).search(5, confirm_s=90)
+    result = conclude(study, GOAL)
+    assert result.recommended in slowest
+    assert result.baseline.config.key in answers
+    assert "--fix" in result.verdict.text

@@ -1,12 +1,13 @@
 """The trials of a study as rows: what was asked, what came of it, and the settings as asked and as read back."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 import numpy as np
 
+from ovtune import doubt
 from ovtune.agreement import share
 from ovtune.caveat import Caveat
 from ovtune.config import Config, shown, spelled
@@ -196,7 +197,7 @@ def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mappin
     key = shared or config.key
     seen = blocks.get(key, []) if isinstance(visit.outcome, Block | SameAs) else []
     estimate = result.estimates.get(key) if seen else None
-    told = (*(c for block in seen for c in block.caveats), *result.sharing.doubts(config))
+    told = (*_doubts(config, seen, shared=shared is not None), *result.sharing.doubts(config))
     caveats = {(c.kind, c.parameters.get("name")): c for c in told}
     return Row(
         number=visit.trial or 0,
@@ -217,6 +218,15 @@ def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mappin
         deployable=False,
         file="",
     )
+
+
+def _doubts(config: Config, blocks: Sequence[Block], *, shared: bool) -> Iterable[Caveat]:
+    """The caveats of a config's blocks; of another one's that it shares, what that one asked for is left out."""
+    found = [caveat for block in blocks for caveat in block.caveats]
+    if not shared:
+        return found
+    own = doubt.of_read_back(config, blocks[-1].effective) if blocks else []
+    return [*own, *(caveat for caveat in found if caveat.kind not in doubt.OF_SETTINGS)]
 
 
 def _state(visit: Visit) -> State:

@@ -1,8 +1,10 @@
 import json
 from dataclasses import replace
 
+from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.evaluator import Failed
+from ovtune.measurement import Block
 from ovtune.report.row import rows_of, settings_of
 from tests.report import sample
 
@@ -12,6 +14,25 @@ def test_shared_trial() -> None:
     rows = rows_of(sample.result(), {}, {})
     assert rows[8].state_text == "same as trial 1"
     assert rows[8].throughput == rows[1].throughput
+
+
+def test_doubts_of_a_shared_trial() -> None:
+    """A config that shares has the doubts about its own settings, not those of the one that was measured."""
+    result = sample.result()
+    owner, sharer = (result.study.visits[trial] for trial in (1, 8))
+    assert isinstance(owner.outcome, Block)
+    doubts = (
+        Caveat(kind="effective_differs", parameters={"name": "NUM_STREAMS", "requested": "4", "effective": "2"}),
+        Caveat(kind="contention", parameters={"others": 0.2}),
+    )
+    block = replace(owner.outcome, caveats=doubts, effective={"NUM_STREAMS": 2})
+    asked = replace(sharer.config, properties={**sharer.config.properties, "NUM_STREAMS": 64})
+    visits = list(result.study.visits)
+    visits[1], visits[8] = replace(owner, outcome=block), replace(sharer, config=asked)
+    rows = rows_of(replace(result, study=replace(result.study, visits=tuple(visits))), {}, {})
+    assert [text.split(" ")[5] for text in rows[1].caveats if "NUM_STREAMS" in text] == ["4"]
+    assert [text.split(" ")[5] for text in rows[8].caveats if "NUM_STREAMS" in text] == ["64"]
+    assert "contention" in rows[8].doubts
 
 
 def test_repeated_visit() -> None:
