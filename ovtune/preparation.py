@@ -239,9 +239,12 @@ def _variant(name: str, file: str, model: Model, wish: Wish) -> Model:
     """Another file of the same model.
 
     Raises:
-        ModelError: it takes other inputs, takes them in another order, or gives other outputs.
+        ModelError: it cannot be read, takes other inputs, takes them in another order, or gives other outputs.
     """
-    found = model_of(sight(absolute(file), wish.plugins or {}, wish.shapes))
+    try:
+        found = model_of(sight(absolute(file), wish.plugins or {}, wish.shapes))
+    except ModelError as error:
+        raise ModelError(f"variant {name}: {error}") from error
     todo = "give a file of the same model"
     if [(i.element_type, i.shape) for i in found.inputs] != [(i.element_type, i.shape) for i in model.inputs]:
         ours, theirs = (", ".join(f"{i.element_type} {list(i.shape)}" for i in m.inputs) for m in (found, model))

@@ -7,7 +7,7 @@ from ovtune import content
 from ovtune.asset import INT8, quantized_name
 from ovtune.content import files_of
 from ovtune.environment import describe_host
-from ovtune.errors import StudyError
+from ovtune.errors import ModelError, StudyError
 from ovtune.model import Shapes, digest
 from ovtune.preparation import Wish, absolute, model_of, sight
 from ovtune.study import Setup
@@ -19,6 +19,7 @@ def check_same(setup: Setup, wish: Wish, name: str) -> None:
 
     Raises:
         StudyError: the model, the load, the devices or the host differ, the message shows how; or it is a replay.
+        ModelError: the model or a variant cannot be read.
     """
     if setup.recording:
         raise StudyError(f"study {name} was measured in a recording: go on with --replay, or take another --study")
@@ -75,8 +76,15 @@ def _changed_variants(setup: Setup, wish: Wish) -> list[str]:
     return [
         f"variant {name}: {path} is another file than {setup.variants[name].path} was"
         for name, path in here.items()
-        if digest(path) != setup.variants[name].sha256
+        if _digest(name, path) != setup.variants[name].sha256
     ]
+
+
+def _digest(name: str, path: str) -> str:
+    try:
+        return digest(path)
+    except ModelError as error:
+        raise ModelError(f"variant {name}: {error}") from error
 
 
 def _shown(pairs: Mapping[str, object] | None) -> str | None:

@@ -7,7 +7,8 @@ import pytest
 
 from ovtune import preparation
 from ovtune.environment import Environment, describe_host
-from ovtune.errors import StudyError, UsageError
+from ovtune.errors import ModelError, StudyError, UsageError
+from ovtune.model import digest
 from ovtune.preparation import Wish
 from ovtune.resumption import check_same
 from ovtune.study import Setup
@@ -105,3 +106,17 @@ class TestInputs:
         (tmp_path / "b.npy").unlink()
         with pytest.raises(UsageError, match=r"b\.npy cannot be read"):
             check_same(setup, Wish(), "one")
+
+
+def test_a_variant_that_has_gone_is_named(use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path) -> None:
+    """Its file deleted, the message tells that it is the variant's and not the model's."""
+    use(FakeRuntime())
+    file = tmp_path / "small.xml"
+    file.write_text("content")
+    base = TestCheckSame().setup()
+    variant = replace(base.model, path=str(file), sha256=digest(str(file)))
+    setup = replace(base, variants={"small": variant})
+    check_same(setup, Wish(), "one")
+    file.unlink()
+    with pytest.raises(ModelError, match=r"variant small: model .*small\.xml does not exist"):
+        check_same(setup, Wish(), "one")
