@@ -20,9 +20,8 @@ _CHUNK = 1 << 20
 _REPRESENTABLE = 65504.0
 """The largest number of f16: what lies beyond, such as the filling of a mask, may become infinite there."""
 _SIZE_SHARE, _NOISE_TIMES = 0.25, 4.0
-_SAME = 1e-3
-MIXING = 0.05
-"""From this share on a change is more than the rounding of values that were quantized over a whole batch."""
+SAME, SAME_RANGES = 1e-3, 0.05
+"""Up to which share a change may be the rounding of what is the same, and of what was quantized by a batch's range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +145,7 @@ def noise_of(reference: Sequence[Outputs], rough: Sequence[Outputs]) -> list[flo
 
 def settled(once: Sequence[Outputs], again: Sequence[Outputs]) -> bool:
     """Whether two runs of the same items gave the same outputs, but for the order of additions."""
-    return change(once, again) < _SAME
+    return change(once, again) < SAME
 
 
 def change(once: Sequence[Outputs], again: Sequence[Outputs]) -> float:

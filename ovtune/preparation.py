@@ -215,14 +215,18 @@ def _feed(wish: Wish, model: Model) -> Feed:
 
 
 def _batched(model: Model, strings: Sequence[str], feed: Feed, plugins: Mapping[str, str], shapes: Shapes) -> Model:
-    """The model, and what came of running it in batches: its own, and automatic ones on each device."""
+    """The model, and what came of running it in batches: its own, and automatic ones on each device.
+
+    Of random items no two are alike, as a user's may be; but a model may take those alone.
+    """
     if model.one_batch:
         return model
-    asked = survey.BatchQuestion(path=model.path, plugins=plugins, feed=feed, shapes=shapes)
-    with contextlib.suppress(DeviceError, MeasurementError):
-        why = ask("why_one_batch", codec.dump(asked, survey.BatchQuestion))
-        if why:
-            return replace(model, batch_sizes=(1,), one_batch=why, auto_batchable=False)
+    for items in (Feed(inputs=model.inputs), feed) if feed.files else (feed,):
+        asked = survey.BatchQuestion(path=model.path, plugins=plugins, feed=items, shapes=shapes)
+        with contextlib.suppress(DeviceError, MeasurementError):
+            why = ask("why_one_batch", codec.dump(asked, survey.BatchQuestion))
+            if why:
+                return replace(model, batch_sizes=(1,), one_batch=why, auto_batchable=False)
     alone = dict.fromkeys(split_batch(text)[0] for text in strings)
     unbatched = [name for name in alone if named_devices(name) == [name] and not _batches(name, model, plugins, shapes)]
     return replace(model, unbatched_on=tuple(unbatched))
