@@ -1,6 +1,7 @@
 """Whether a study may be gone on with: here, with this model, and as it is asked for now."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ovtune import content
@@ -35,6 +36,16 @@ def check_same(setup: Setup, wish: Wish, name: str) -> None:
         raise StudyError(
             f"study {name} was made under other circumstances ({'; '.join(differences)}): name a new one with --study"
         )
+
+
+def placed(setup: Setup, wish: Wish) -> Setup:
+    """The setup with its files where they are now: what was moved or renamed is the same by its content."""
+    named = wish.variants or {}
+    variants = {
+        name: replace(model, path=absolute(named[name])) if name in named else model
+        for name, model in setup.variants.items()
+    }
+    return replace(setup, model=replace(setup.model, path=wish.model or setup.model.path), variants=variants)
 
 
 def _asked_otherwise(setup: Setup, wish: Wish) -> list[str]:
