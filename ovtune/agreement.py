@@ -20,9 +20,8 @@ _CHUNK = 1 << 20
 _REPRESENTABLE = 65504.0
 """The largest number of f16: what lies beyond, such as the filling of a mask, may become infinite there."""
 _SIZE_SHARE, _NOISE_TIMES = 0.25, 4.0
-_SAME = 1e-3
-MIXING = 0.05
-"""From this share on a change is more than the rounding of values that were quantized over a whole batch."""
+SAME, SAME_RANGES = 1e-3, 0.05
+"""Up to which share a change may be the rounding of what is the same, and of what was quantized by a batch's range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +33,10 @@ class Agreement:
         items: How many items were compared, one that was run several times counted as often.
         max_abs: The largest difference of two values; None where one is no number and the reference's is another.
         max_rel: The largest difference as a share of the largest magnitude in that output of the reference, over all
-            outputs, or the difference itself where that magnitude is zero; None as ``max_abs``. Of integers and
-            booleans the share of the values that differ, where that is less.
+            outputs, or the difference itself where that magnitude is zero; None as ``max_abs``. Reals that f16 does
+            not hold, such as the filling of a mask, are no measure of the others: a difference of theirs is a share
+            of their own magnitude, unless the output has no others. Of integers and booleans the share of the values
+            that differ, where that is less.
         cosine: The least cosine between an item's output and the reference's, -1 to 1, of the outputs that are reals;
             None where these have no direction: single values, or nothing but zeros.
         top1: The share of the items whose largest value stands in the same place, 0 to 1; None where the model's
@@ -90,7 +91,7 @@ class Comparison:
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
         self._scales = [_Scale(list(values)) for values in zip(*reference.items, strict=True)]
-        self._found = [_Found() for _ in self._scales]
+        self._found = [_Found(scale) for scale in self._scales]
         self._places: list[bool] = []
         self._items = 0
 
@@ -105,8 +106,9 @@ class Comparison:
             shapes = [[list(a.shape) for a in one] for one in (outputs, expected)]
             raise ValueError(f"its outputs are of shapes {shapes[0]} and the reference's of {shapes[1]}")
         for place, (one, other) in enumerate(zip(expected, outputs, strict=True)):
-            tally = _Tally(one, other)
-            limit = self._scales[place].limit(self._reference.noise[place])
+            scale = self._scales[place]
+            tally = _Tally(one, other, bound=scale.bound)
+            limit = scale.limit(self._reference.noise[place])
             self._found[place].add(tally, limit, judged=one.dtype.kind == _REALS)
         if len(expected) == 1 and _are_scores(expected[0]):
             self._places.append(_same_place(expected[0].ravel(), outputs[0].ravel()))
@@ -119,7 +121,7 @@ class Comparison:
             return None
         cosines = [found.cosine for found in self._found if found.cosine is not None]
         numbers = all(math.isfinite(found.largest) for found in self._found)
-        shares = [found.share(scale.size) for found, scale in zip(self._found, self._scales, strict=True)]
+        shares = [found.share for found in self._found]
         return Agreement(
             reference=self._reference.name,
             items=self._items,
@@ -143,7 +145,7 @@ def noise_of(reference: Sequence[Outputs], rough: Sequence[Outputs]) -> list[flo
 
 def settled(once: Sequence[Outputs], again: Sequence[Outputs]) -> bool:
     """Whether two runs of the same items gave the same outputs, but for the order of additions."""
-    return change(once, again) < _SAME
+    return change(once, again) < SAME
 
 
 def change(once: Sequence[Outputs], again: Sequence[Outputs]) -> float:
@@ -202,10 +204,15 @@ def _short(value: float) -> str:
 
 
 class _Tally:
-    """The sums over one output of one item, taken in parts: an output may be as large as the memory."""
+    """The sums over one output of one item, taken in parts: an output may be as large as the memory.
 
-    def __init__(self, reference: NDArray[Any], outputs: NDArray[Any]) -> None:
-        self.largest, self.broken = 0.0, False
+    A reference's value beyond ``bound`` is measured by itself, in :attr:`beyond`.
+    """
+
+    def __init__(self, reference: NDArray[Any], outputs: NDArray[Any], *, bound: float = math.inf) -> None:
+        self.largest, self.within, self.beyond = 0.0, 0.0, 0.0
+        self.broken = False
+        self._bound = bound
         self.differ, self.values = 0, reference.size
         self._dot = self._one = self._other = self._squares = 0.0
         self._counted = 0
@@ -229,6 +236,9 @@ class _Tally:
             distance = np.where(same, 0.0, np.abs(one - other))
         distance[np.isnan(distance)] = np.inf
         self.largest = max(self.largest, float(np.max(distance, initial=0.0)))
+        far = np.isfinite(one) & (np.abs(one) > self._bound)
+        self.within = max(self.within, float(np.max(distance[~far], initial=0.0)))
+        self.beyond = max(self.beyond, float(np.max(distance[far] / np.abs(one[far]), initial=0.0)))
         self.differ += int(np.count_nonzero(~same))
         usual = np.isfinite(one) & (np.abs(one) <= _REPRESENTABLE)
         self.broken |= bool(np.any(usual & ~np.isfinite(other)))
@@ -242,32 +252,46 @@ class _Tally:
 
 
 class _Scale:
-    """How large the values of one output of the reference are, over all its items."""
+    """How large the values of one output of the reference are, over all its items.
+
+    Attributes:
+        size: The largest magnitude up to ``bound``.
+        bound: The magnitude beyond which a value is no measure of the others.
+    """
 
     def __init__(self, items: Sequence[NDArray[Any]]) -> None:
-        self.size = total = squares = 0.0
+        largest = size = total = squares = 0.0
         count = 0
         for values in (part for item in items for part in _parts(item)):
             finite = values[np.isfinite(values)]
-            self.size = max(self.size, float(np.max(np.abs(finite), initial=0.0)))
+            largest = max(largest, float(np.max(np.abs(finite), initial=0.0)))
             usual = finite[np.abs(finite) <= _REPRESENTABLE]
+            size = max(size, float(np.max(np.abs(usual), initial=0.0)))
             total, squares, count = total + float(np.sum(usual)), squares + float(usual @ usual), count + len(usual)
         mean = total / count if count else 0.0
+        apart = count > 0 and all(item.dtype.kind == _REALS for item in items)
+        self.size, self.bound = (size, _REPRESENTABLE) if apart else (largest, math.inf)
         self._rms = math.sqrt(squares / count) if count else 0.0
         self._spread = math.sqrt(max(0.0, squares / count - mean**2)) if count else 0.0
 
     def limit(self, noise: float) -> float:
-        """From which root mean square difference on an output has nothing to do with this one; without size, none."""
+        """From which root mean square difference on an output has nothing to do with this one; of zeros, none.
+
+        Zeros often say that nothing was found, and one more thing that is found at the edge of a threshold is no
+        nonsense: neither low precision, which may find nothing either, nor other outputs, whose units are others, tell
+        how large it may be.
+        """
         if self._rms == 0:
             return math.inf
         return max(self._spread, _SIZE_SHARE * self._rms, _NOISE_TIMES * noise)
 
 
 class _Found:
-    """What was found of one output, over the items."""
+    """What was found of one output, over the items, as large as ``scale`` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, scale: _Scale) -> None:
         self.largest, self.nonsense = 0.0, False
+        self._size, self._within, self._beyond = scale.size, 0.0, 0.0
         self.cosine: float | None = None
         self._differ = self._values = 0
         self._exact = False
@@ -275,6 +299,7 @@ class _Found:
     def add(self, tally: _Tally, limit: float, *, judged: bool) -> None:
         """Takes an item in; ``judged`` tells whether the output is one of reals."""
         self.largest = max(self.largest, tally.largest)
+        self._within, self._beyond = max(self._within, tally.within), max(self._beyond, tally.beyond)
         self._differ, self._values = self._differ + tally.differ, self._values + tally.values
         self._exact = not judged
         if judged:
@@ -282,9 +307,10 @@ class _Found:
             if tally.cosine is not None:
                 self.cosine = tally.cosine if self.cosine is None else min(self.cosine, tally.cosine)
 
-    def share(self, size: float) -> float:
-        """The largest difference as a share of the output's ``size``."""
-        relative = self.largest / size if size > 0 else self.largest
+    @property
+    def share(self) -> float:
+        """The largest difference as a share of the output's size, or of its own value's where that is beyond."""
+        relative = max(self._within / self._size if self._size > 0 else self._within, self._beyond)
         return min(relative, self._differ / self._values) if self._exact and self._values else relative
 
 

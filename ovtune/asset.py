@@ -1,5 +1,6 @@
 """The files of a study: the model's weights in each precision, its variant in eight bits, the reference's outputs."""
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -81,13 +82,22 @@ def reference_of(model: Model, folder: Path, *, feed: Feed, shapes: Shapes, plug
 
 
 def quantized(calibration: str, model: Model, shapes: Shapes, folder: Path) -> str:
-    """The file of the model in eight bits: made once from the items of ``calibration``, kept in ``folder``."""
+    """The file of the model in eight bits: made once from the items of ``calibration``, kept in ``folder``.
+
+    Where that fails, no folder is left behind.
+    """
     feed = content.feed_of([calibration], model.inputs)
     target = (folder / quantized_name(calibration, model)).resolve()
     if not target.exists():
+        missing = [one for one in (folder, *folder.parents) if not one.exists()]
         _made(folder)
         asked = Quantization(path=model.path, feed=feed, shapes=shapes, target=str(target))
-        ask("quantize", codec.dump(asked, Quantization), timeout_s=_QUANTIZING_S)
+        try:
+            ask("quantize", codec.dump(asked, Quantization), timeout_s=_QUANTIZING_S)
+        finally:
+            for one in missing:
+                with contextlib.suppress(OSError):  # one that holds something stays
+                    one.rmdir()
     return str(target)
 
 

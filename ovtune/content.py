@@ -20,6 +20,8 @@ ARRAYS, BUNDLES = ".npy", ".npz"
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _RANK, _CHANNELS = 4, (1, 3)
 _FULL = 255.0
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+"""Pillow's names of pixels with at most eight bits a channel: others it would cut off, not scale."""
 _MOST_FILES = 10_000
 _COPIED_BYTES = 256 * 2**20
 _LARGE_BYTES = 64 * 2**20
@@ -93,9 +95,11 @@ def feed_of(paths: Sequence[str], inputs: Sequence[Input], *, copying: bool = Fa
     """What these files and folders feed a model with such inputs with; all is read once, so that it is known to fit.
 
     Raises:
-        UsageError: a file cannot be read, or does not fit the inputs.
+        UsageError: a file cannot be read, or does not fit the inputs; or there are none.
     """
     files = files_of(paths)
+    if files and not inputs:
+        raise UsageError(f"input {paths[0]} cannot be given: the model has no inputs; leave it out")
     deque(read(files, inputs), maxlen=0)
     return Feed(inputs=tuple(inputs), files=files, digests=digests(files), copying=copying)
 
@@ -164,9 +168,8 @@ def _items(path: Path, inputs: Sequence[Input]) -> Iterator[Item]:
             with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as bundle:
                 yield from _joined(path, dict(bundle.items()), inputs)
     except _BROKEN as error:
-        raise UsageError(
-            f"input {path} cannot be read ({error}): write it anew, arrays with numpy.save or savez"
-        ) from error
+        todo = "save it anew" if path.suffix.lower() in IMAGES else "write it anew with numpy.save or savez"
+        raise UsageError(f"input {path} cannot be read ({error}): {todo}") from error
 
 
 def _array(path: Path) -> NDArray[Any]:
@@ -248,6 +251,11 @@ def _image(path: Path, port: Input) -> NDArray[Any]:
     height, width, channels = (shape[2], shape[3], shape[1]) if first else (shape[1], shape[2], shape[3])
     try:
         with Image.open(path) as image:
+            if image.mode not in _MODES:
+                raise UsageError(
+                    f"input {path} has pixels of mode {image.mode}, which are not of 8 bits a channel: "
+                    "convert it to 8 bits, or give arrays (.npy)"
+                )
             pixels = np.asarray(image.convert("RGB" if channels > 1 else "L").resize((width, height)))
     except Image.DecompressionBombError as error:
         raise ValueError(str(error)) from error

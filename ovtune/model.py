@@ -114,7 +114,8 @@ def name_of(path: str) -> str:
 def digest(path: str) -> str:
     """The SHA-256 over a model's files: the given one, the weights beside it, or a whole directory.
 
-    The weights of an ONNX model are those that it names (external data), wherever they lie.
+    The weights of an ONNX model are those that it names (external data), wherever they lie. What the files are called
+    does not count, but for their kind, and their places inside a directory.
     A built-in model's digest is that of its name: its weights follow from it.
 
     Raises:
@@ -124,8 +125,8 @@ def digest(path: str) -> str:
         return hashlib.sha256(path.encode()).hexdigest()
     total = hashlib.sha256()
     try:
-        for file in _files(Path(path)):
-            total.update(file.name.encode() + b"\0")
+        for role, file in _files(Path(path)):
+            total.update(role.encode() + b"\0")
             with file.open("rb") as stream:
                 total.update(hashlib.file_digest(stream, "sha256").digest())
     except OSError as error:
@@ -135,9 +136,10 @@ def digest(path: str) -> str:
     return total.hexdigest()
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path) -> list[tuple[str, Path]]:
+    """A model's files, each with what it is to the model, however the model is called."""
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file())
+        files = sorted((p.relative_to(path).as_posix(), p) for p in path.rglob("*") if p.is_file())
         if not files:
             raise ModelError(f"model {path} is an empty directory: give a model file or a SavedModel directory")
         return files
@@ -145,7 +147,8 @@ def _files(path: Path) -> list[Path]:
         raise ModelError(f"model {path} does not exist: check the path, or use a built-in one such as demo:mobilenet")
     if path.stat().st_size == 0:
         raise ModelError(f"model {path} is empty: export or download it again")
-    return [path, *(file for file in dict.fromkeys(_weights(path)) if file.is_file())]
+    weights = [file for file in dict.fromkeys(_weights(path)) if file.is_file()]
+    return [(path.suffix, path), *((f"weights {number}", file) for number, file in enumerate(weights))]
 
 
 def _weights(path: Path) -> list[Path]:
@@ -161,7 +164,7 @@ def _weights(path: Path) -> list[Path]:
                 path.with_name(path.name + "_data"),
                 path.with_suffix(".data"),
             )
-            return [*usual, *_external(path)]
+            return [*_external(path), *usual]
         case _:
             return []
 

@@ -132,6 +132,17 @@ def _batches(network: ov.Model, inputs: Sequence[Input]) -> tuple[tuple[int, ...
     return tuple(sizes), ""
 
 
+def quantizes_by_range(network: ov.Model) -> bool:
+    """Whether it takes the least and the largest value of a whole tensor, as ONNX's DynamicQuantizeLinear does."""
+    reduced: dict[str, set[tuple[str, int]]] = {"ReduceMin": set(), "ReduceMax": set()}
+    for node in network.get_ops():
+        kind = node.get_type_name()
+        if kind in reduced and shape_of(node.get_output_partial_shape(0)) == ():
+            source = node.input_value(0)
+            reduced[kind].add((source.get_node().get_friendly_name(), source.get_index()))
+    return bool(reduced["ReduceMin"] & reduced["ReduceMax"])
+
+
 def _check_shape(port: ov.Output, shapes: Mapping[str, Sequence[int]]) -> None:
     """Checks that a shape that an input is given has its rank and keeps the sizes that are fixed in a dynamic one."""
     own, wanted = port.partial_shape, _wanted(port, shapes)

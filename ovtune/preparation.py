@@ -216,14 +216,18 @@ def _feed(wish: Wish, model: Model) -> Feed:
 
 
 def _batched(model: Model, strings: Sequence[str], feed: Feed, plugins: Mapping[str, str], shapes: Shapes) -> Model:
-    """The model, and what came of running it in batches: its own, and automatic ones on each device."""
+    """The model, and what came of running it in batches: its own, and automatic ones on each device.
+
+    Of random items no two are alike, as a user's may be; but a model may take those alone.
+    """
     if model.one_batch:
         return model
-    asked = survey.BatchQuestion(path=model.path, plugins=plugins, feed=feed, shapes=shapes)
-    with contextlib.suppress(DeviceError, MeasurementError):
-        why = ask("why_one_batch", codec.dump(asked, survey.BatchQuestion))
-        if why:
-            return replace(model, batch_sizes=(1,), one_batch=why, auto_batchable=False)
+    for items in (Feed(inputs=model.inputs), feed) if feed.files else (feed,):
+        asked = survey.BatchQuestion(path=model.path, plugins=plugins, feed=items, shapes=shapes)
+        with contextlib.suppress(DeviceError, MeasurementError):
+            why = ask("why_one_batch", codec.dump(asked, survey.BatchQuestion))
+            if why:
+                return replace(model, batch_sizes=(1,), one_batch=why, auto_batchable=False)
     alone = dict.fromkeys(split_batch(text)[0] for text in strings)
     unbatched = [name for name in alone if named_devices(name) == [name] and not _batches(name, model, plugins, shapes)]
     return replace(model, unbatched_on=tuple(unbatched))
@@ -240,9 +244,12 @@ def _variant(name: str, file: str, model: Model, wish: Wish) -> Model:
     """Another file of the same model.
 
     Raises:
-        ModelError: it takes other inputs, takes them in another order, or gives other outputs.
+        ModelError: it cannot be read, takes other inputs, takes them in another order, or gives other outputs.
     """
-    found = model_of(sight(absolute(file), wish.plugins or {}, wish.shapes))
+    try:
+        found = model_of(sight(absolute(file), wish.plugins or {}, wish.shapes))
+    except ModelError as error:
+        raise ModelError(f"variant {name}: {error}") from error
     todo = "give a file of the same model"
     if [(i.element_type, i.shape) for i in found.inputs] != [(i.element_type, i.shape) for i in model.inputs]:
         ours, theirs = (", ".join(f"{i.element_type} {list(i.shape)}" for i in m.inputs) for m in (found, model))

@@ -1,13 +1,14 @@
 """Whether a study may be gone on with: here, with this model, and as it is asked for now."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ovtune import content
 from ovtune.asset import INT8, quantized_name
 from ovtune.content import files_of
 from ovtune.environment import describe_host
-from ovtune.errors import StudyError
+from ovtune.errors import ModelError, StudyError
 from ovtune.model import Shapes, digest
 from ovtune.preparation import Wish, absolute, model_of, sight
 from ovtune.study import Setup
@@ -19,6 +20,7 @@ def check_same(setup: Setup, wish: Wish, name: str) -> None:
 
     Raises:
         StudyError: the model, the load, the devices or the host differ, the message shows how; or it is a replay.
+        ModelError: the model or a variant cannot be read.
     """
     if setup.recording:
         raise StudyError(f"study {name} was measured in a recording: go on with --replay, or take another --study")
@@ -34,6 +36,16 @@ def check_same(setup: Setup, wish: Wish, name: str) -> None:
         raise StudyError(
             f"study {name} was made under other circumstances ({'; '.join(differences)}): name a new one with --study"
         )
+
+
+def placed(setup: Setup, wish: Wish) -> Setup:
+    """The setup with its files where they are now: what was moved or renamed is the same by its content."""
+    named = wish.variants or {}
+    variants = {
+        name: replace(model, path=absolute(named[name])) if name in named else model
+        for name, model in setup.variants.items()
+    }
+    return replace(setup, model=replace(setup.model, path=wish.model or setup.model.path), variants=variants)
 
 
 def _asked_otherwise(setup: Setup, wish: Wish) -> list[str]:
@@ -75,8 +87,15 @@ def _changed_variants(setup: Setup, wish: Wish) -> list[str]:
     return [
         f"variant {name}: {path} is another file than {setup.variants[name].path} was"
         for name, path in here.items()
-        if digest(path) != setup.variants[name].sha256
+        if _digest(name, path) != setup.variants[name].sha256
     ]
+
+
+def _digest(name: str, path: str) -> str:
+    try:
+        return digest(path)
+    except ModelError as error:
+        raise ModelError(f"variant {name}: {error}") from error
 
 
 def _shown(pairs: Mapping[str, object] | None) -> str | None:

@@ -94,8 +94,8 @@ def run(
         known = store.load(name).setup if name in store.names() else None
         holding.enter_context(kept_on(wish.cpu_set or (known.environment.cpu_set if known is not None else None)))
         if known is not None:
-            setup = known
-            resumption.check_same(setup, wish, name)
+            resumption.check_same(known, wish, name)
+            setup = resumption.placed(known, wish)
             goal = _weighed(search, setup)
         else:
             setup = preparation.make(wish, _path(wish), wish.workload or ClosedLoop(), place.folder / name / "model")

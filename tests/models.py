@@ -212,19 +212,56 @@ def typed_dense(kind: ov.Type) -> ov.Model:
     return model(opset13.convert(product, kind.to_string()), x)
 
 
-def mixing(how: str) -> ov.Model:
-    """``x`` [1, 8] times weights, of which each item's result depends on the others in its batch."""
+def mixing(how: str, share: float = 0.2) -> ov.Model:
+    """``x`` [1, 8] times weights, of which each item's result depends on the others in its batch.
+
+    By a softmax over the batch, or by that share of its mean.
+    """
     x = parameter([1, 8])
     product = opset13.matmul(x, weights(8, 4), transpose_a=False, transpose_b=False)
     if how == "softmax":
         return model(opset13.softmax(product, axis=0), x)
     mean = opset13.reduce_mean(product, opset13.constant(np.array([0])), keep_dims=True)
-    return model(opset13.add(product, opset13.multiply(mean, opset13.constant(np.float32(0.2)))), x)
+    return model(opset13.add(product, opset13.multiply(mean, opset13.constant(np.float32(share)))), x)
 
 
-def randomised() -> ov.Model:
-    """A model that adds noise of its own."""
+def randomised(*seeds: int) -> ov.Model:
+    """A model that adds noise of its own, which follows two seeds where they are given."""
     x = parameter((1, 8))
     bounds = (opset13.constant(np.float32(0)), opset13.constant(np.float32(1)))
-    noise = opset13.random_uniform(opset13.constant(np.array([1, 8])), *bounds, "f32", 0, 0)
+    noise = opset13.random_uniform(opset13.constant(np.array([1, 8])), *bounds, "f32", *(seeds or (0, 0)))
     return model(opset13.add(x, noise), x)
+
+
+def seeded() -> ov.Model:
+    """A model whose noise is the same each time that it is compiled, and not each time that it is run."""
+    return randomised(7, 3)
+
+
+def quantized_by_range(kind: str, folder: Path) -> str:
+    """The path of an ONNX model of ``x`` [1, 64] to [1, 10].
+
+    What it is multiplied with weights by is in eight bits, after a range that is found in all of ``x`` as it runs
+    (``dynamic``), or one that is fixed (``static``).
+    """
+    generator = np.random.default_rng(0)
+    held = {
+        "w": generator.integers(-127, 127, (64, 10)).astype(np.int8),
+        "s": np.float32(1 / 255),
+        "z": np.uint8(0),
+    }
+    nodes = [
+        onnx.helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"])
+        if kind == "dynamic"
+        else onnx.helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        onnx.helper.make_node("MatMulInteger", ["q", "w", "z"], ["m"]),
+        onnx.helper.make_node("Cast", ["m"], ["f"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("Mul", ["f", "s"], ["y"]),
+    ]
+    constants_ = [numpy_helper.from_array(np.asarray(held[n]), n) for n in (("w",) if kind == "dynamic" else held)]
+    sizes = (("x", 64), ("y", 10))
+    ports = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, size]) for name, size in sizes]
+    graph = onnx.helper.make_graph(nodes, "g", ports[:1], ports[1:], constants_)
+    path = folder / f"{kind}.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8), path)
+    return str(path)

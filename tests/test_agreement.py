@@ -102,6 +102,29 @@ def test_what_fills_a_mask_may_leave_the_range_of_f16(value: float) -> None:
     assert not compare([reference], [np.array([[value, 0.1, 0.7, 0.2]])]).nonsense
 
 
+@pytest.mark.parametrize("filling", [-1e9, float(np.finfo(np.float32).min)])
+def test_what_fills_a_mask_is_no_measure_of_the_rest(filling: float) -> None:
+    """A score that is off by half of the largest one is off by half, whatever fills a mask beside it."""
+    reference = np.array([[filling, 0.1, 0.8, 0.2]], np.float32)
+    found = compare([reference], [reference + np.array([[0, 0, 0, 0.4]], np.float32)])
+    assert found.max_rel == pytest.approx(0.5)
+
+
+def test_what_fills_a_mask_is_measured_by_itself() -> None:
+    """A filling that bf16 rounds by a thousandth is off by a thousandth, and so is an output of large values alone."""
+    reference = np.array([[-1e9, 0.1, 0.8, 0.2]])
+    found = compare([reference], [reference * np.array([[1.001, 1, 1, 1]])])
+    assert found.max_rel == pytest.approx(0.001)
+    large = np.array([[1e6, 2e6]])
+    assert compare([large], [large + np.array([[2e4, 0]])]).max_rel == pytest.approx(0.01)
+
+
+def test_large_integers_are_a_measure() -> None:
+    """Of integers none is beyond what f16 holds: a token's number may be any."""
+    reference = np.array([[3, 100_000]])
+    assert compare([reference], [np.array([[4, 100_001]])]).max_rel == pytest.approx(1e-5)
+
+
 def test_where_the_reference_is_no_number_nothing_is_blamed() -> None:
     """A reference that is no number itself cannot tell who is right."""
     found = compare([np.array([[np.nan, 1.0, 2.0]])], [np.array([[3.0, 1.0, 2.0]])])

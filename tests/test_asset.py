@@ -2,10 +2,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ovtune import asset
-from ovtune.errors import StorageError
+from ovtune.errors import ModelError, StorageError
 from tests import fake
 from tests.fake_runtime import FakeRuntime, answering
 
@@ -56,3 +57,22 @@ class TestFiles:
         (tmp_path / "file").write_text("")
         with pytest.raises(StorageError, match="file/model cannot be made"):
             asset.files(fake.setup(), tmp_path / "file" / "model")
+
+
+class TestQuantized:
+    @pytest.mark.parametrize("held", [False, True], ids=["new folder", "folder with files"])
+    def test_failing(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, held: bool) -> None:
+        """Where the model cannot be quantized no empty folder is left, and one that holds something stays."""
+
+        def refusing(task: str, request: str, *, timeout_s: float) -> str:
+            raise ModelError(f"{task}: {len(request)} bytes, {timeout_s} s")
+
+        monkeypatch.setattr(asset, "ask", refusing)
+        np.save(tmp_path / "items.npy", np.zeros((1, 3, 224, 224), np.float32))
+        folder = tmp_path / "studies" / "net" / "model"
+        if held:
+            folder.mkdir(parents=True)
+            (folder / "FP16.xml").touch()
+        with pytest.raises(ModelError, match="quantize"):
+            asset.quantized(str(tmp_path / "items.npy"), fake.MODEL, {}, folder)
+        assert (tmp_path / "studies").exists() == folder.exists() == held

@@ -66,6 +66,20 @@ def test_images_become_what_the_input_takes(tmp_path: Path) -> None:
     assert read([str(tmp_path / "red.png")], [grey])[0][0].shape == (1, 1, 4, 6)
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_images_of_eight_bits_are_read(tmp_path: Path, mode: str) -> None:
+    """White is white, however the image holds it."""
+    Image.new("RGB", (3, 3), "white").convert(mode).save(tmp_path / "a.png")
+    assert read([str(tmp_path / "a.png")], [IMAGE])[0][0].min() == 1
+
+
+def test_images_of_more_bits_are_refused(tmp_path: Path) -> None:
+    """Pixels of 16 bits would all become white: the message says what to do."""
+    Image.fromarray(np.full((3, 3), 300, np.uint16)).save(tmp_path / "a.png")
+    with pytest.raises(UsageError, match=r"a\.png has pixels of mode I.*convert it to 8 bits, or give arrays"):
+        read([str(tmp_path / "a.png")], [IMAGE])
+
+
 def test_folders_hold_files_in_the_order_of_their_names(tmp_path: Path) -> None:
     """Of a folder what can be read is taken, by name; the rest is left alone."""
     for name in ("b.npy", "a.npy", "notes.txt"):
@@ -105,12 +119,21 @@ def test_what_does_not_fit_is_refused(
         read([saved(tmp_path / name, **arrays)], inputs)
 
 
-@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.png"])
-def test_broken_files_are_refused(tmp_path: Path, name: str) -> None:
-    """A file that is not what its name says is told by name."""
+@pytest.mark.parametrize(
+    ("name", "todo"), [("a.npy", "with numpy.save"), ("a.npz", "with numpy.save"), ("a.png", "save it anew$")]
+)
+def test_broken_files_are_refused(tmp_path: Path, name: str, todo: str) -> None:
+    """A file that is not what its name says is told by name, and what to do by its kind."""
     (tmp_path / name).write_bytes(b"nothing of that kind")
-    with pytest.raises(UsageError, match=name):
+    with pytest.raises(UsageError, match=rf"{name}.*{todo}"):
         read([str(tmp_path / name)], [IMAGE])
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_a_model_without_inputs_takes_none(tmp_path: Path, name: str) -> None:
+    """Items for a model that has no input are refused as such."""
+    with pytest.raises(UsageError, match="the model has no inputs"):
+        content.feed_of([saved(tmp_path / name, array=np.zeros((1, 3)))], [])
 
 
 def test_an_image_for_no_image_input_is_refused(tmp_path: Path) -> None:

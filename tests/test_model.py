@@ -85,6 +85,40 @@ def test_digest_does_not_depend_on_the_place(tmp_path: Path) -> None:
     assert digest(str(here)) == digest(str(there))
 
 
+@pytest.mark.parametrize("kinds", [(".xml", ".bin"), (".onnx", ".onnx.data"), (".pdmodel", ".pdiparams"), (".tflite",)])
+def test_digest_does_not_depend_on_the_name(tmp_path: Path, kinds: tuple[str, ...]) -> None:
+    """A model that was renamed, its weights with it, is the same model; as a file of another kind it is not."""
+    for name in ("one", "other"):
+        for kind in kinds:
+            (tmp_path / f"{name}{kind}").write_bytes(b"content of " + kind.encode())
+    assert digest(str(tmp_path / f"one{kinds[0]}")) == digest(str(tmp_path / f"other{kinds[0]}"))
+    same = (tmp_path / f"one{kinds[0]}").read_bytes()
+    (tmp_path / "one.pb").write_bytes(same)
+    assert digest(str(tmp_path / "one.pb")) != digest(str(tmp_path / f"one{kinds[0]}"))
+
+
+def test_digest_of_renamed_external_data(tmp_path: Path) -> None:
+    """External data that happen to have a usual name are the same weights when the ONNX file has another."""
+    tensors = [numpy_helper.from_array(np.full((4, 4), i, np.float32), f"w{i}") for i in range(2)]
+    nodes = [helper.make_node("MatMul", ["x", "w0"], ["h"]), helper.make_node("MatMul", ["h", "w1"], ["y"])]
+    ports = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 4]) for name in ("x", "y")]
+    network = helper.make_model(helper.make_graph(nodes, "g", ports[:1], ports[1:], tensors))
+    for tensor, place in zip(network.graph.initializer, ("first.bin", "net.onnx.data"), strict=True):
+        onnx.external_data_helper.set_external_data(tensor, place)
+    onnx.save(network, tmp_path / "net.onnx")
+    (tmp_path / "other.onnx").write_bytes((tmp_path / "net.onnx").read_bytes())
+    assert digest(str(tmp_path / "net.onnx")) == digest(str(tmp_path / "other.onnx"))
+
+
+def test_digest_of_a_directory_covers_its_places(tmp_path: Path) -> None:
+    """A SavedModel is the same under another name, and not with its files in other places."""
+    for name, inside in (("one", "variables"), ("other", "variables"), ("third", "assets")):
+        (tmp_path / name / inside).mkdir(parents=True)
+        (tmp_path / name / inside / "data").write_bytes(b"weights")
+    one, other, third = (digest(str(tmp_path / name)) for name in ("one", "other", "third"))
+    assert one == other != third
+
+
 def _change(file: Path) -> None:
     file.write_bytes(b"changed")
 

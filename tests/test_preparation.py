@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ovtune import preparation, survey
+from ovtune import codec, preparation, survey
 from ovtune.environment import Device, Topology, describe_host
 from ovtune.errors import DeviceError, MeasurementError, ModelError, OvtuneError, UsageError
 from ovtune.preparation import Wish, baselines, check_devices, named_devices
 from ovtune.space import Host
 from ovtune.study import Setup
 from ovtune.workload import ClosedLoop
-from tests import fake
+from tests import fake, models
 from tests.fake_runtime import FakeRuntime, answer, answering
 
 TOPOLOGY = Topology(cpus=2, cores=2, memory_bytes=8 * 2**30)
@@ -93,6 +93,34 @@ class TestBatches:
         (caveat,) = setup.model.caveats
         assert caveat.kind == "one_batch"
         assert runtime.one_batch in caveat.text
+
+    @pytest.mark.runtime
+    def test_alike_items_hide_nothing(self, tmp_path: Path) -> None:
+        """A model that mixes its batch is found out also where it is fed with one item alone."""
+        np.save(tmp_path / "item.npy", np.ones((1, 8), np.float32))
+        path = models.saved(models.mixing("mean"), tmp_path)
+        wish = Wish(model=path, device_strings=("CPU",), inputs=(str(tmp_path / "item.npy"),))
+        setup = preparation.make(wish, path, ClosedLoop(), tmp_path)
+        assert setup.model.one_batch == "the outputs of an item depend on the others in its batch"
+        assert len(setup.feed.files) == 1
+
+    def test_the_items_of_the_user_are_asked_for_too(
+        self, monkeypatch: pytest.MonkeyPatch, use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path
+    ) -> None:
+        """Where a model fails on random items, those that it is fed with tell."""
+        runtime = use(FakeRuntime())
+        real = runtime.ask
+
+        def ask(task: str, request: str, *, timeout_s: float = 120.0) -> str:
+            if task == "why_one_batch":
+                if not codec.load(request, survey.BatchQuestion).feed.files:
+                    raise MeasurementError("it fails")
+                return "it mixes"
+            return real(task, request, timeout_s=timeout_s)
+
+        answering(monkeypatch, ask)
+        np.save(tmp_path / "item.npy", np.zeros((1, 3, 224, 224), np.float32))
+        assert made(runtime, Wish(inputs=(str(tmp_path / "item.npy"),))).model.one_batch == "it mixes"
 
     def test_automatic_batching_is_a_matter_of_the_device(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
         """It is searched on those devices alone on which it engages, and the others are named."""

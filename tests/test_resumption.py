@@ -7,9 +7,10 @@ import pytest
 
 from ovtune import preparation
 from ovtune.environment import Environment, describe_host
-from ovtune.errors import StudyError, UsageError
+from ovtune.errors import ModelError, StudyError, UsageError
+from ovtune.model import digest
 from ovtune.preparation import Wish
-from ovtune.resumption import check_same
+from ovtune.resumption import check_same, placed
 from ovtune.study import Setup
 from ovtune.workload import ClosedLoop, ConstantRate
 from tests import fake
@@ -105,3 +106,30 @@ class TestInputs:
         (tmp_path / "b.npy").unlink()
         with pytest.raises(UsageError, match=r"b\.npy cannot be read"):
             check_same(setup, Wish(), "one")
+
+
+def test_a_variant_that_has_gone_is_named(use: Callable[[FakeRuntime], FakeRuntime], tmp_path: Path) -> None:
+    """Its file deleted, the message tells that it is the variant's and not the model's."""
+    use(FakeRuntime())
+    file = tmp_path / "small.xml"
+    file.write_text("content")
+    base = TestCheckSame().setup()
+    variant = replace(base.model, path=str(file), sha256=digest(str(file)))
+    setup = replace(base, variants={"small": variant})
+    check_same(setup, Wish(), "one")
+    file.unlink()
+    with pytest.raises(ModelError, match=r"variant small: model .*small\.xml does not exist"):
+        check_same(setup, Wish(), "one")
+
+
+def test_files_are_taken_from_where_they_are_now() -> None:
+    """A model and a variant that were renamed are run under their new names; what is not named stays where it was."""
+    base = fake.setup()
+    setup = replace(base, variants={name: replace(base.model, path=f"/old/{name}.xml") for name in ("small", "int8")})
+    found = placed(setup, Wish(model="new.xml", variants={"small": "/new/small.xml"}))
+    assert found.model.path == "new.xml"
+    assert {name: model.path for name, model in found.variants.items()} == {
+        "small": "/new/small.xml",
+        "int8": "/old/int8.xml",
+    }
+    assert placed(setup, Wish()) == setup

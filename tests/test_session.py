@@ -111,6 +111,13 @@ def test_second_call_goes_on(stage: Stage) -> None:
     assert run(search(8), stage.place)[0].study.trials == 8
 
 
+def test_a_renamed_model_is_run_under_its_new_name(stage: Stage) -> None:
+    """A study goes on with the same model in another place, and does not look for it in the old one."""
+    run(search(2, study="one"), stage.place)
+    run(search(4, study="one", wish=Wish(model="demo:moved")), stage.place)
+    assert [process.files["FP32"] for process in stage.made] == ["demo:mlp", "demo:moved"]
+
+
 def test_other_circumstances_are_refused_and_nothing_is_lost(stage: Stage) -> None:
     """Going on with another model is refused with the difference; the study stays."""
     run(search(study="one"), stage.place)

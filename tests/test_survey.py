@@ -14,6 +14,7 @@ from ovtune.compiled import Compiled
 from ovtune.config import Config, Scalar
 from ovtune.content import Feed
 from ovtune.errors import DeviceError, ModelError, StorageError
+from ovtune.network import quantizes_by_range
 from ovtune.space import Advice
 from ovtune.survey import BatchQuestion, Conversion, DeviceQuestion, Question
 from tests import models
@@ -66,11 +67,29 @@ class TestBatches:
         assert self.why(models.mixing(how), tmp_path) == "the outputs of an item depend on the others in its batch"
 
     @pytest.mark.parametrize(
-        "build", [models.dense, models.two_inputs, models.masked, models.tokens, models.randomised]
+        "build",
+        [models.dense, models.two_inputs, models.masked, models.tokens, models.randomised, models.seeded],
     )
     def test_separate(self, build: Callable[[], ov.Model], tmp_path: Path) -> None:
         """Items that do not see each other give the same in a batch as alone; of random outputs nobody can tell."""
         assert self.why(build(), tmp_path) == ""
+
+    def test_mixing_little(self, tmp_path: Path) -> None:
+        """One that mixes 1 % of its batch's mean into each item is found out, too."""
+        assert self.why(models.mixing("mean", 0.01), tmp_path) != ""
+
+    def test_ranges(self, tmp_path: Path) -> None:
+        """Values rounded by the range of the whole batch change a little, which does not count; fixed ranges do not."""
+        for kind in ("dynamic", "static"):
+            path = models.quantized_by_range(kind, tmp_path)
+            assert quantizes_by_range(ov.Core().read_model(path)) == (kind == "dynamic")
+            assert survey.why_one_batch(BatchQuestion(path=path, plugins={}, feed=Feed())) == ""
+
+    @pytest.mark.parametrize("name", ["demo:encoder", "demo:mobilenet", "squeezenet", "resnet50"])
+    def test_networks(self, name: str, tmp_path: Path) -> None:
+        """Networks of many layers are not taken for ones that mix their batch."""
+        path = name if name.startswith("demo:") else models.light(name, tmp_path)
+        assert survey.why_one_batch(BatchQuestion(path=path, plugins={}, feed=Feed())) == ""
 
     @pytest.mark.parametrize(
         ("error", "words"),
