@@ -68,24 +68,20 @@ class Conversion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceQuestion:
-    """Of which model the reference's outputs are to be written where."""
+class BatchQuestion:
+    """Which model to run, with what: to see whether it takes a batch."""
 
     path: str
     plugins: Mapping[str, str]
-    target: str
     feed: Feed
     shapes: Shapes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchQuestion:
-    """Which model to run in a batch, with what."""
+class ReferenceQuestion(BatchQuestion):
+    """The same, and where to write the outputs that others are compared with."""
 
-    path: str
-    plugins: Mapping[str, str]
-    feed: Feed
-    shapes: Shapes = field(default_factory=dict)
+    target: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +159,7 @@ def refer(question: ReferenceQuestion) -> None:
 
 
 def _runs(
-    core: Runtime, config: Config, question: BatchQuestion | ReferenceQuestion, *, coarse: bool = False
+    core: Runtime, config: Config, question: BatchQuestion, *, coarse: bool = False
 ) -> Callable[[int], list[list[NDArray[Any]]]]:
     """What runs as many items as it is told, each time in the same requests; ``coarse`` on inputs in low precision."""
     compiled = core.compile(_network(core, question, config.batch_size), config)
@@ -179,7 +175,7 @@ def _runs(
 
 
 def _repeated(
-    core: Runtime, config: Config, question: BatchQuestion | ReferenceQuestion, most: int, *, patience_s: float
+    core: Runtime, config: Config, question: BatchQuestion, most: int, *, patience_s: float
 ) -> tuple[list[list[NDArray[Any]]], bool | None]:
     """The outputs of items, and whether the first gives the same when it is run again; None where all took too long.
 
@@ -275,7 +271,7 @@ def _unhidden(
     return {**effective, **compiled.effective()}
 
 
-def _network(core: Runtime, question: DeviceQuestion | BatchQuestion | ReferenceQuestion, batch_size: int = 1) -> Any:
+def _network(core: Runtime, question: DeviceQuestion | BatchQuestion, batch_size: int = 1) -> Any:
     return reshaped(core.read(question.path), batch_size=batch_size, shapes=question.shapes)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from ovtune.runtime import Runtime
+    from tests.fake_runtime import FakeRuntime
 
 # A slow or busy machine must not fail a test, and the same tree must give the same outcome each time.
 settings.register_profile(
@@ -49,3 +50,15 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch, _gpu_environment: Mapping[str, str
     """Child processes find GPU.0 and GPU.1."""
     for name in ("OCL_ICD_VENDORS", "LD_LIBRARY_PATH", "LD_PRELOAD"):
         monkeypatch.setenv(name, _gpu_environment[name])
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> "Callable[[FakeRuntime], FakeRuntime]":
+    """Lets a made-up runtime answer what child processes are asked before a search."""
+    from tests.fake_runtime import answering
+
+    def put(runtime: "FakeRuntime") -> "FakeRuntime":
+        answering(monkeypatch, runtime.ask)
+        return runtime
+
+    return put

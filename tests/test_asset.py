@@ -8,16 +8,7 @@ import pytest
 from ovtune import asset
 from ovtune.errors import ModelError, StorageError
 from tests import fake
-from tests.fake_runtime import FakeRuntime, answering
-
-
-@pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeRuntime], FakeRuntime]:
-    def put(runtime: FakeRuntime) -> FakeRuntime:
-        answering(monkeypatch, runtime.ask)
-        return runtime
-
-    return put
+from tests.fake_runtime import FakeRuntime
 
 
 class TestFiles:

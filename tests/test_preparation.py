@@ -19,15 +19,6 @@ TOPOLOGY = Topology(cpus=2, cores=2, memory_bytes=8 * 2**30)
 GPU = Device(name="GPU.0", full_name="Test GPU", capabilities=("FP32", "FP16"), precision="f16")
 
 
-@pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeRuntime], FakeRuntime]:
-    def put(runtime: FakeRuntime) -> FakeRuntime:
-        answering(monkeypatch, runtime.ask)
-        return runtime
-
-    return put
-
-
 def made(runtime: FakeRuntime, wish: Wish | None = None) -> Setup:
     assert runtime
     return preparation.make(wish or Wish(), "demo:mobilenet", ClosedLoop(), Path("unused"))

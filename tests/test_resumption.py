@@ -14,16 +14,7 @@ from ovtune.resumption import check_same, placed
 from ovtune.study import Setup
 from ovtune.workload import ClosedLoop, ConstantRate
 from tests import fake
-from tests.fake_runtime import FakeRuntime, answering
-
-
-@pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeRuntime], FakeRuntime]:
-    def put(runtime: FakeRuntime) -> FakeRuntime:
-        answering(monkeypatch, runtime.ask)
-        return runtime
-
-    return put
+from tests.fake_runtime import FakeRuntime
 
 
 class TestCheckSame:
