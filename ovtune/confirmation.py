@@ -201,7 +201,7 @@ class Confirmation:
 
     def _owner(self, config: Config) -> Config:
         """The config whose blocks stand for ``config``: itself, or the one that runs alike."""
-        key = self._ledger.study.owners.get(config.key, config.key)
+        key = self._ledger.study.owner(config)
         return self._field().estimates[key].config
 
     def _cost_s(self, config: Config) -> float:

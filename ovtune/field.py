@@ -11,10 +11,10 @@ from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.duel import Score
 from ovtune.estimate import Estimate, Spread, comparable, estimate, spread_of
-from ovtune.goal import Goal, Prefer
+from ovtune.goal import Goal, Prefer, keeps
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.stability import off_the_cliff
-from ovtune.study import CHOOSING, Baseline, Study, agreement_of, blocks_by_config
+from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, outputs_by_config
 
 LEAST_COST_S = 0.01
 """The least that a visit is taken to cost: a recording may tell of none."""
@@ -66,12 +66,11 @@ def survey_field(study: Study, goal: Goal) -> Field:
     blocks = blocks_by_config(study.visits, *CHOOSING)
     configs = {v.config.key: v.config for v in study.visits}
     spread = spread_of(blocks.values())
-    outside = _outside(study)
+    blocks |= {key: blocks[owner] for key, owner in _exacter(study, goal).items()}
+    outside, outputs = _outside(study), outputs_by_config(study)
     estimates = comparable(
         {
-            key: replace(
-                estimate(configs[key], found, spread), outputs=agreement_of(study, configs[key]), outside=key in outside
-            )
+            key: replace(estimate(configs[key], found, spread), outputs=outputs.get(key), outside=key in outside)
             for key, found in blocks.items()
         }
     )
@@ -96,6 +95,15 @@ def survey_field(study: Study, goal: Goal) -> Field:
         challenger=_steadiest(challengers, finals, estimates, goal, metric),
         strongest=next((b for b, e in measured if e is order[0]), None) if order else None,
     )
+
+
+def _exacter(study: Study, goal: Goal) -> dict[str, str]:
+    """For each config that keeps the limit of the error, the key of the one that it runs alike, which breaks it."""
+    limit = goal.max_error
+    if limit is None:
+        return {}
+    keeping = {key for key, outputs in outputs_by_config(study).items() if keeps(outputs, limit)}
+    return {key: owner for key, owner in study.owners.items() if key in keeping and owner not in keeping}
 
 
 def _outside(study: Study) -> set[str]:

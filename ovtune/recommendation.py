@@ -192,8 +192,8 @@ def _latencies(
 
 def _capacity(result: Result, config: Config) -> CapacityPart | None:
     """What a config serves, where a capacity is asked for and its own is known."""
-    load, owners = result.study.setup.workload, result.study.owners
-    band = result.bands.get(owners.get(config.key, config.key))
+    load = result.study.setup.workload
+    band = result.bands.get(result.study.owner(config))
     if band is None or not isinstance(load, Capacity):
         return None
     tolerance = tolerance_of(result.goal, load)

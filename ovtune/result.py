@@ -87,7 +87,7 @@ def conclude(study: Study, goal: Goal) -> Result:
         raise MeasurementError(why_nothing(study))
     best = goals.ranked(field.estimates.values(), goal, field.metric)[0]
     strongest = field.strongest or Baseline(name="the first config measured", config=_first_measured(field))
-    owner = study.owners.get(strongest.config.key, strongest.config.key)
+    owner = study.owner(strongest.config)
     fight = deciding_duel(study, goal, owner)
     score, unsteady = (None, None) if fight is None else _judged(fight, goal, field, owner)
     recommended = best.config
@@ -142,7 +142,7 @@ def _served(result: Result) -> Result:
         return result
     chosen = service.recommended or result.recommended
     baseline = service.baseline or result.baseline
-    key = result.study.owners.get(chosen.key, chosen.key)
+    key = result.study.owner(chosen)
     blocks = blocks_by_config(result.study.visits, *CHOOSING)[key]
     return replace(
         result,
@@ -207,7 +207,8 @@ def _judged(fight: Duel, goal: Goal, field: Field, baseline: str) -> tuple[Score
 
 def alternative(result: Result, config: Config) -> Result:
     """The same study with another measured config recommended, which nobody confirmed."""
-    blocks = blocks_by_config(result.study.visits, *CHOOSING)[config.key]
+    key = result.study.owner(config)
+    blocks = blocks_by_config(result.study.visits, *CHOOSING)[key]
     return replace(
         result,
         recommended=config,
@@ -221,7 +222,7 @@ def alternative(result: Result, config: Config) -> Result:
 def measured(result: Result, config: Config) -> Measured:
     """The figures of any measured config, from search and elimination."""
     study = result.study
-    key = study.owners.get(config.key, config.key)
+    key = study.owner(config)
     blocks = blocks_by_config(study.visits, *CHOOSING)
     return _figures(study, config, "search", blocks[key], spread_of(blocks.values()))
 
@@ -236,9 +237,9 @@ def why_nothing(study: Study) -> str:
 
 
 def _published(study: Study, fight: Duel | None) -> dict[str, tuple[Source, list[Block]]]:
-    blocks: dict[str, tuple[Source, list[Block]]] = {
-        key: ("search", found) for key, found in blocks_by_config(study.visits, *CHOOSING).items()
-    }
+    found = blocks_by_config(study.visits, *CHOOSING)
+    found |= {key: found[owner] for key, owner in study.owners.items()}
+    blocks: dict[str, tuple[Source, list[Block]]] = {key: ("search", made) for key, made in found.items()}
     if fight is not None:
         blocks[fight.candidate.key] = ("duel", [pair[0] for pair in fight.judged])
         blocks[fight.baseline.key] = ("duel", [pair[1] for pair in fight.judged])
@@ -275,7 +276,7 @@ def _doubts(study: Study, blocks: Sequence[Block], *, confirmed: bool) -> tuple[
 
 def _uncompared(study: Study, config: Config, known: Sequence[Caveat]) -> tuple[Caveat, ...]:
     """Why nobody compared the outputs of ``config``, which the first of its blocks alone would tell."""
-    key = study.owners.get(config.key, config.key)
+    key = study.owner(config)
     if agreement_of(study, config) is not None or any(caveat.kind == "not_compared" for caveat in known):
         return ()
     blocks = [v.outcome for v in study.visits if v.config.key == key and isinstance(v.outcome, Block)]
@@ -293,7 +294,7 @@ def _middle(caveats: Sequence[Caveat]) -> Caveat:
 
 def _figures(study: Study, config: Config, source: Source, blocks: Sequence[Block], spread: Spread) -> Measured:
     """The figures of ``blocks``, its compilation and first inference as they were when nothing was cached."""
-    key = study.owners.get(config.key, config.key)
+    key = study.owner(config)
     cold = next(v.outcome for v in study.visits if v.config.key == key and isinstance(v.outcome, Block))
     return figures(config, source, blocks, cold=cold, spread=spread)
 

@@ -153,6 +153,10 @@ class Study:
         shared = (v for v in self.visits if v.config.key not in own)
         return {v.config.key: v.outcome.config_key for v in shared if isinstance(v.outcome, SameAs)}
 
+    def owner(self, config: Config) -> str:
+        """The key of the config whose blocks tell of ``config``: mostly its own."""
+        return self.owners.get(config.key, config.key)
+
 
 def trials_of(study: Study) -> tuple[Visit, ...]:
     """What each trial of the search came to, in order: its last visit, where it was made again."""
@@ -194,8 +198,8 @@ def blocks_by_config(visits: tuple[Visit, ...], *phases: Phase) -> dict[str, lis
     return {key: [b for b in found if not b.contended] or found for key, found in blocks.items()}
 
 
-def agreement_of(study: Study, config: Config) -> Agreement | None:
-    """How far the outputs of ``config`` are from the reference's; None where nobody looked.
+def outputs_by_config(study: Study) -> dict[str, Agreement]:
+    """How far the outputs of each config, by its key, are from the reference's, where somebody looked.
 
     Where its own were not looked at, those of the config that runs alike.
     """
@@ -203,7 +207,12 @@ def agreement_of(study: Study, config: Config) -> Agreement | None:
     for visit in study.visits:
         if isinstance(visit.outcome, Block | SameAs) and visit.outcome.outputs is not None:
             found.setdefault(visit.config.key, visit.outcome.outputs)
-    return found.get(config.key) or found.get(study.owners.get(config.key, ""))
+    return {key: found[owner] for key, owner in study.owners.items() if owner in found} | found
+
+
+def agreement_of(study: Study, config: Config) -> Agreement | None:
+    """How far the outputs of one config are from the reference's; None where nobody looked."""
+    return outputs_by_config(study).get(config.key)
 
 
 def last_confirmation(study: Study) -> int:

@@ -280,8 +280,8 @@ def rate(value: float) -> str:
 
 def _capacity(result: Result, config: Config) -> list[tuple[str, str]]:
     """The line of what a config serves within the limit, where that was asked for and is known."""
-    owners = result.study.owners
-    told = told_of(result.study.setup.workload, result.goal, result.bands.get(owners.get(config.key, config.key)))
+    study = result.study
+    told = told_of(study.setup.workload, result.goal, result.bands.get(study.owner(config)))
     return [("  capacity", told)] if told is not None else []
 
 

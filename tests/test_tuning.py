@@ -17,10 +17,11 @@ from ovtune.field import last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import VisitEnded, VisitStarted
 from ovtune.measurement import Block, Plan
+from ovtune.recommendation import document_of
 from ovtune.result import conclude
 from ovtune.space import Space
 from ovtune.store import CONFIG_ATTRIBUTE, REASON_ATTRIBUTE
-from ovtune.study import Baseline, Setup, Study, blocks_by_config
+from ovtune.study import Baseline, Setup, Study, agreement_of, blocks_by_config
 from ovtune.tuning import REFER_EVERY, history_of
 from ovtune.wanted import Wanted
 from ovtune.workload import ConstantRate
@@ -469,6 +470,23 @@ def test_a_config_that_alone_keeps_the_error_is_measured_by_itself(tmp_path: Pat
     assert own == ({"FP16"} if limit is None and shared[0].precision == "FP32" else {"FP16", "FP32"})
     if limit is not None:
         assert conclude(study, bench.goal).recommended.precision == "FP32"
+
+
+def test_another_limit_of_the_error_afterwards(tmp_path: Path) -> None:
+    """A config that keeps a limit given later is recommended with the blocks of the one that it ran alike."""
+    setup = twins()
+    half = [replace(c, precision="FP16") for c in setup.space.configs if c.precision == "FP32"]
+    full = [replace(c, precision="FP32") for c in half]
+    space = Space(configs=(half[0], full[0]))
+    setup = replace(setup, space=space, baselines=(Baseline(name="half", config=half[0]),))
+    study = benches.make(tmp_path, setup, evaluator=Exact()).search(2, confirm_s=SHORT)
+    assert study.owner(full[0]) == half[0].key
+    assert conclude(study, GOAL).recommended == half[0]
+    result = conclude(study, replace(GOAL, max_error=1e-4))
+    assert result.recommended == full[0]
+    assert result.measured.throughput_per_s == conclude(study, GOAL).measured.throughput_per_s
+    assert agreement_of(study, result.recommended) == fake.agreement(1e-6)
+    assert document_of(result).to_config() == full[0]
 
 
 def test_what_was_asked_for_is_recommended(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def _chart(result: Result, metric: LatencyMetric, trials: Mapping[str, Row], let
     told = {k: e for k, e in result.estimates.items() if isinstance(e.latency_ms[metric], Quantity) and k in trials}
     front = goals.front(told.values(), metric, against)
     ahead = {e.config.key for e in front}
-    best = result.study.owners.get(result.recommended.key, result.recommended.key)
+    best = result.study.owner(result.recommended)
     points = []
     for key, estimate in told.items():
         role: Role = "front" if key in ahead else "other"

@@ -178,17 +178,17 @@ def _names(result: Result) -> dict[str, tuple[str, ...]]:
 
 def _letters(result: Result) -> dict[str, str]:
     """A letter for each measured baseline, by the key under which it was measured; shared ones share it."""
-    owners = result.study.owners
-    keys = dict.fromkeys(owners.get(b.config.key, b.config.key) for b in result.study.setup.baselines)
+    study = result.study
+    keys = dict.fromkeys(study.owner(b.config) for b in study.setup.baselines)
     measured = [key for key in keys if key in result.estimates]
     return {key: _LETTERS[i] if i < len(_LETTERS) else str(i + 1) for i, key in enumerate(measured)}
 
 
 def _baselines(result: Result, letters: Mapping[str, str]) -> tuple[BaselineKey, ...]:
-    owners = result.study.owners
+    study = result.study
     found = []
-    for baseline in result.study.setup.baselines:
-        key = owners.get(baseline.config.key, baseline.config.key)
+    for baseline in study.setup.baselines:
+        key = study.owner(baseline.config)
         estimate = result.estimates.get(key)
         if estimate is None:
             text = "not measured"
@@ -200,9 +200,9 @@ def _baselines(result: Result, letters: Mapping[str, str]) -> tuple[BaselineKey,
 
 
 def _baseline_name(result: Result, config: Config) -> str:
-    owners = result.study.owners
-    for baseline in result.study.setup.baselines:
-        if owners.get(baseline.config.key, baseline.config.key) == owners.get(config.key, config.key):
+    study = result.study
+    for baseline in study.setup.baselines:
+        if study.owner(baseline.config) == study.owner(config):
             return baseline.name
     return config.words
 
@@ -218,11 +218,8 @@ def _errors(result: Result, *, same: bool) -> list[KeyFigure]:
 
 
 def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
-    owners = result.study.owners
-    mine, its = result.measured, result.baseline_measured
-    same = owners.get(result.recommended.key, result.recommended.key) == owners.get(
-        result.baseline.config.key, result.baseline.config.key
-    )
+    study, mine, its = result.study, result.measured, result.baseline_measured
+    same = study.owner(result.recommended) == study.owner(result.baseline.config)
     verdict, goal = result.verdict, result.goal
     figures = _capacities(result, same=same)
     figures += [
@@ -271,9 +268,9 @@ def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
 
 def _capacities(result: Result, *, same: bool) -> list[KeyFigure]:
     """What the two serve within the limit, where that was asked for."""
-    load, owners = result.study.setup.workload, result.study.owners
+    study, load = result.study, result.study.setup.workload
     mine, its = (
-        told_of(load, result.goal, result.bands.get(owners.get(config.key, config.key)))
+        told_of(load, result.goal, result.bands.get(study.owner(config)))
         for config in (result.recommended, result.baseline.config)
     )
     if not isinstance(load, Capacity):
