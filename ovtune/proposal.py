@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovtune.config import Config, parameters
+from ovtune.regression import Array, Regression
 from ovtune.space import Space
 from ovtune.twin import expected
 
-Array = NDArray[np.float64]
 _START = 8
 _LEADING = 3
 _DRAWS = 64
-_LENGTHS = (0.25, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +123,8 @@ def _expected_gain(
     points: Array, known: NDArray[np.int_], readings: Sequence[Reading], generator: np.random.Generator
 ) -> Array:
     """How much each point is expected to add to the front's hypervolume, and to its best product of both objectives."""
-    gain = _Process(points, known, [r.gain for r in readings], [r.gain_error for r in readings])
-    speed = _Process(points, known, [r.speed for r in readings], [r.speed_error for r in readings])
+    gain = Regression(points, known, [r.gain for r in readings], [r.gain_error for r in readings])
+    speed = Regression(points, known, [r.speed for r in readings], [r.speed_error for r in readings])
     draws_gain = gain.mean[:, None] + gain.deviation[:, None] * generator.standard_normal((len(points), _DRAWS))
     draws_speed = speed.mean[:, None] + speed.deviation[:, None] * generator.standard_normal((len(points), _DRAWS))
     at = np.column_stack([gain.mean[known], speed.mean[known]])
@@ -165,38 +164,3 @@ def _hope(configs: Sequence[Config], points: Array, known: NDArray[np.int_], blo
     worst = np.array([min((good[item] + 1) / (good[item] + bad[item] + 1) for item in items) for items in flat])
     chance: Array = worst * (ran + 1) / (ran + failed + 1)
     return chance
-
-
-class _Process:
-    """A Gaussian process with noise per point, its length and scale chosen by marginal likelihood.
-
-    Matern 5/2 kernel; Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, equations 2.25-2.30.
-    """
-
-    def __init__(
-        self, points: Array, known: NDArray[np.int_], values: Sequence[float], errors: Sequence[float]
-    ) -> None:
-        target = np.array(values)
-        centre, spread = float(np.mean(target)), max(float(np.std(target)), 0.02)
-        target = (target - centre) / spread
-        noise = (np.array(errors) / spread) ** 2 + 1e-6
-        distance = np.linalg.norm(points[known][:, None] - points[known][None], axis=2)
-        fits = [(self._fit(distance / length, target, noise), length) for length in _LENGTHS]
-        (_, factor, weights), length = max(fits, key=lambda fit: fit[0][0])
-        across = _matern(np.linalg.norm(points[:, None] - points[known][None], axis=2) / length)
-        solved = np.linalg.solve(factor, across.T)
-        self.mean: Array = centre + spread * (across @ weights)
-        self.deviation: Array = spread * np.sqrt(np.maximum(1 - np.sum(solved**2, axis=0), 1e-9))
-
-    @staticmethod
-    def _fit(scaled: Array, target: Array, noise: Array) -> tuple[float, Array, Array]:
-        factor = np.asarray(np.linalg.cholesky(_matern(scaled) + np.diag(noise)), dtype=np.float64)
-        weights: Array = np.linalg.solve(factor.T, np.linalg.solve(factor, target))
-        likelihood = -0.5 * float(target @ weights) - float(np.log(np.diag(factor)).sum())
-        return likelihood, factor, weights
-
-
-def _matern(distance: Array) -> Array:
-    root = math.sqrt(5) * distance
-    value: Array = (1 + root + root**2 / 3) * np.exp(-root)
-    return value
