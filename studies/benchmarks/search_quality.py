@@ -2,13 +2,14 @@
 
     python studies/benchmarks/search_quality.py --recording FILE... [--seeds 30] [--trials 15,30,50] [--json]
 
-Each seed is a whole search by the code that a real one runs, elimination and duel included, in half of a recording's
-rounds (of each two neighbouring ones one, by a coin) from a random place in the recorded time on. The other half tells
-the truth (see truth.py). The rivals (see rivals.py) see the same half from the same place and believe each reading;
-they get as many visits, and once more as much simulated time as the search took in all.
+Each seed is, for each aim, a whole search by the code that a real one runs, elimination and duel included, in three of
+each five neighbouring rounds of a recording, from a random place in the recorded time on. The other rounds tell the
+truth (see truth.py). The rivals (see rivals.py) see the same rounds from the same place and believe each reading; they
+get as many visits, and once more as much simulated time as the search took in all.
 
 For each recording, aim and number of trials:
 
+- visited: the regret of the best config that the search measured at all;
 - regret: how much worse the recommended config is than the best one, in truth, in percent; a config over the latency
   limit by more than twice the truth's error is worth as much less as it is over;
 - worse: the share of searches that recommend a config worse than OpenVINO's strongest own answer by more than 1 % and
@@ -29,7 +30,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -51,7 +51,7 @@ from ovtune.config import Config
 from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Watch
-from ovtune.measurement import LatencyMetric, Plan
+from ovtune.measurement import LatencyMetric
 from ovtune.recording import Recording
 from ovtune.replay import Replay, setup_of
 from ovtune.result import conclude
@@ -85,7 +85,9 @@ class Found:
     aim: str
     trials: int
     equal: str
+    visited: float
     regret: float
+    verdict: str
     worse: float
     gap: float | None
     front: float
@@ -139,8 +141,7 @@ def searched(task: Task) -> tuple[list[Found], list[About]]:
     """One seed: our search and the rivals, judged for every aim."""
     recording, name = _recordings[task.place], _names[task.place]
     rounds = sorted({r.round for r in recording.records})
-    coins = np.random.default_rng([task.seed, 4]).random(len(rounds)) < 0.5
-    seen = {round_ for i, round_ in enumerate(rounds) if coins[i // 2] == (i % 2 == 0)}
+    seen = set(rounds) - _held_out(rounds, task.seed)
     metric: LatencyMetric = "p95" if all(r.tells("p95") for r in recording.records if r.ok) else "p50"
     truth = truth_of(recording, set(rounds) - seen, metric)
     start_s = float(np.random.default_rng([task.seed, 3]).uniform(0, recording.records[-1].started_s))
@@ -176,6 +177,13 @@ def searched(task: Task) -> tuple[list[Found], list[About]]:
     return found, abouts
 
 
+def _held_out(rounds: Sequence[int], seed: int) -> set[int]:
+    """Of each five neighbouring rounds two, drawn at random."""
+    generator = np.random.default_rng([seed, 4])
+    groups = [rounds[i : i + 5] for i in range(0, len(rounds), 5)]
+    return {int(round_) for group in groups for round_ in generator.permutation(group)[:2]}
+
+
 def _ours(  # noqa: PLR0913, PLR0917 - what a seed consists of
     recording: Recording,
     name: str,
@@ -184,47 +192,37 @@ def _ours(  # noqa: PLR0913, PLR0917 - what a seed consists of
     metric: LatencyMetric,
     replay: Callable[[], Replay],
 ) -> tuple[list[Found], dict[tuple[int, str], float]]:
-    """The search after each number of trials, confirmed for each aim in a copy of its study."""
+    """A whole search for each aim and number of trials."""
     found, until_s = [], {}
-    with tempfile.TemporaryDirectory() as folder:
-        base = Path(folder) / "base.db"
-        store = Store(file_url(base))
-        store.create("s", setup_of(recording), Goal(latency=metric))
-        store.close()
-        for trials in task.trials:
-            _run(base, replay(), Goal(latency=metric), trials, task.seed, confirm_s=1e-3)
-            for aim in AIMS:
-                copy = Path(folder) / "copy.db"
-                shutil.copy(base, copy)
-                goal = Goal(latency=metric, prefer=aim.prefer, max_latency_ms=truth.limit_ms(aim))
-                study, now_s = _run(copy, replay(), goal, trials, task.seed, confirm_s=None)
-                until_s[trials, aim.name] = now_s
-                found.append(
-                    Found(
-                        recording=name,
-                        seed=task.seed,
-                        searcher=OURS,
-                        aim=aim.name,
-                        trials=trials,
-                        equal="trials",
-                        **_judged(study, goal, aim, truth),
-                    )
+    for trials in task.trials:
+        for aim in AIMS:
+            evaluator = replay()
+            goal = Goal(latency=metric, prefer=aim.prefer, max_latency_ms=truth.limit_ms(aim))
+            study = _run(recording, evaluator, goal, trials, task.seed)
+            until_s[trials, aim.name] = evaluator.now_s
+            found.append(
+                Found(
+                    recording=name,
+                    seed=task.seed,
+                    searcher=OURS,
+                    aim=aim.name,
+                    trials=trials,
+                    equal="trials",
+                    **_judged(study, goal, aim, truth),
                 )
+            )
     return found, until_s
 
 
-def _run(  # noqa: PLR0913 - what a run consists of
-    path: Path, evaluator: Replay, goal: Goal, trials: int, seed: int, *, confirm_s: float | None
-) -> tuple[Study, float]:
-    """Goes on with a study to so many trials, or to its confirmation; how long all of it took, in simulated seconds."""
-    store = Store(file_url(path))
-    for visit in store.load("s").visits:
-        evaluator.evaluate(visit.config, Plan())
-    watch = Watch(clock=lambda: evaluator.now_s)
-    budget = Budget(trials=trials, seed=seed, confirm_s=confirm_s)
-    study = Tuning(store, "s", evaluator, goal=goal, budget=budget, watch=watch).run()
-    store.close()
-    return study, evaluator.now_s
+def _run(recording: Recording, evaluator: Replay, goal: Goal, trials: int, seed: int) -> Study:
+    """One search, elimination and duel included, as the command makes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(file_url(Path(folder) / "ovtune.db"))
+        store.create("s", setup_of(recording), goal)
+        watch = Watch(clock=lambda: evaluator.now_s)
+        study = Tuning(store, "s", evaluator, goal=goal, budget=Budget(trials=trials, seed=seed), watch=watch).run()
+        store.close()
+    return study
 
 
 def _judged(study: Study, goal: Goal, aim: Aim, truth: Truth) -> dict[str, float | None]:
@@ -237,7 +235,9 @@ def _judged(study: Study, goal: Goal, aim: Aim, truth: Truth) -> dict[str, float
     ends = np.cumsum([v.outcome.cost_s for v in study.visits if v.phase == "search"])
     claimed = np.log(result.measured.throughput_per_s.value)
     return {
+        "visited": _visited(order, truth, worth),
         "regret": _regret(place, worth),
+        "verdict": result.verdict.kind,
         "worse": _worse(place, aim, truth),
         "gap": None if place is None else float(claimed - truth.gain[place]),
         "front": _front(truth, [e.config for e in front]),
@@ -259,7 +259,9 @@ def _judged_raw(known: Sequence[Reading], aim: Aim, truth: Truth) -> dict[str, f
     place = None if best is None else truth.place(best.config)
     front = [r for r in ran if not any(o.gain > r.gain and o.slow < r.slow for o in ran)]
     return {
+        "visited": _visited([r.config for r in known], truth, truth.worth(aim)),
         "regret": _regret(place, truth.worth(aim)),
+        "verdict": "none",
         "worse": _worse(place, aim, truth),
         "gap": None if best is None or place is None else float(best.gain - truth.gain[place]),
         "front": _front(truth, [r.config for r in front]),
@@ -269,6 +271,10 @@ def _judged_raw(known: Sequence[Reading], aim: Aim, truth: Truth) -> dict[str, f
 
 def _regret(place: int | None, worth: np.ndarray) -> float:
     return float(worth.max() - worth[place]) if place is not None else float(np.ptp(worth))
+
+
+def _visited(configs: Iterable[Config], truth: Truth, worth: np.ndarray) -> float:
+    return min(_regret(truth.place(config), worth) for config in configs)
 
 
 def _worse(place: int | None, aim: Aim, truth: Truth) -> float:
@@ -302,7 +308,7 @@ def shown(name: str, found: Sequence[Found], abouts: Sequence[About]) -> None:
         truths = [a for a in abouts if a.aim == aim]
         error, near = (100 * float(np.median([getattr(a, field) for a in truths])) for field in ("error", "near"))
         print(f"\n  {aim}: truth's error {error:.1f} %, {near:.0f} % of the configs within 5 % of the best")
-        head = f"{'regret, median':>22}{'90th':>8}{'worse':>8}{'gap':>8}{'front':>8}{'to 95 %':>14}"
+        head = f"{'visited':>9}{'regret, median':>22}{'90th':>8}{'worse':>8}{'gap':>8}{'front':>8}{'to 95 %':>14}"
         print(f"    {'trials':>6}  {'searcher':<28}{head}  against ours")
         for trials in sorted({f.trials for f in found}):
             for searcher, equal in dict.fromkeys((f.searcher, f.equal) for f in found):
@@ -319,6 +325,7 @@ def _row(found: Sequence[Found]) -> str:
     steps = [np.inf if trials is None else trials for trials, _ in reached]
     times = [np.inf if seconds is None else seconds for _, seconds in reached]
     cells = (
+        f"{100 * np.median([f.visited for f in found]):>9.1f}",
         f"{f'{np.median(regrets):.1f} ({low:.1f} to {high:.1f})':>22}",
         f"{np.quantile(regrets, 0.9):>8.1f}",
         f"{100 * np.mean([f.worse for f in found]):>8.1f}",
