@@ -107,8 +107,8 @@ def swept(evaluator: TrialProcess, setup: Setup) -> list[Config]:
 
 
 def measured(evaluator: TrialProcess, configs: Sequence[Config], rounds: int, *, seed: int) -> Logs:
-    """The logarithms of each config's throughput in shuffled rounds of fresh blocks; without those that do not run."""
-    logs: defaultLogs = defaultdict(list)
+    """The throughputs in shuffled rounds of fresh blocks, without those that came to nothing."""
+    logs: defaultdict[Config, dict[int, float]] = defaultdict(dict)
     for round_ in range(rounds):
         for place in np.random.default_rng([seed, round_]).permutation(len(configs)):
             outcome = evaluator.evaluate(configs[int(place)], Plan(seed=round_))
