@@ -167,8 +167,11 @@ def test_two_gpus(tmp_path: Path) -> None:
 @pytest.mark.gpu
 @pytest.mark.usefixtures("two_f32_gpus")
 def test_device_that_computes_nonsense(tmp_path: Path) -> None:
-    """A device whose outputs are wrong is found out in each trial of a search, which recommends another one."""
-    wish = Wish(model="demo:mobilenet", device_strings=("CPU", "GPU.0"))
+    """A device whose outputs are wrong is found out in each trial of a search, which recommends another one.
+
+    On small images, for the sake of time.
+    """
+    wish = Wish(model="demo:mobilenet", device_strings=("CPU", "GPU.0"), shapes={"image": (1, 3, 64, 64)})
     result = searched(tmp_path, wish, trials=4, confirm_s=1)
     on_gpu = [v for v in result.study.visits if v.config.device == "GPU.0"]
     assert on_gpu
