@@ -33,7 +33,7 @@ def table(setup: Setup, goal: Goal, budget: Budget) -> Group:
     """What a search would try, and how long it may take."""
     confirmation = show_duration(budget.confirmation_s(setup.workload))
     timed = f", no new one after {show_duration(budget.timeout_s)}" if budget.timeout_s is not None else ""
-    timed += f", or after {budget.patience} in a row without gain" if budget.patience is not None else ""
+    timed += f", at most {budget.patience} in a row without gain" if budget.patience is not None else ""
     alone = ", of OpenVINO's own answers and that front alone" if budget.only_front else ""
     held = f", {len(setup.wanted.only)} held (see below)" if setup.wanted.only else ""
     about = _grid(

@@ -92,6 +92,7 @@ def run(
     if wish.workload is not None:
         bound(search.goal, wish.workload)
     name = _name(search)
+    _check_followed(search, name, place)
     with exclusive(wait=search.wait, stopping=stopping) as lock, place.open(make=True) as store, ExitStack() as holding:
         known = store.load(name).setup if name in store.names() else None
         other = fit.followed(wish.like, name, known, store, alone=search.budget.only_front)
@@ -287,6 +288,7 @@ def _replay(search: Search, recording: Recording, place: Place, watch: Watch) ->
     setup = setup_of(recording)
     _check_replayed(replace(search, goal=_weighed(search, setup)), setup, recording)
     name = _name(search, setup)
+    _check_followed(search, name, place)
     evaluator = Replay(recording)
     with place.open(make=True) as store:
         before = store.load(name).setup if name in store.names() else None
@@ -343,6 +345,12 @@ def _name(search: Search, recorded: Setup | None = None) -> str:
     if search.study is not None:
         return check_name(search.study)
     return check_name(name_for(f"{recorded.model.name}-replay" if recorded else name_of(_path(search.wish))))
+
+
+def _check_followed(search: Search, name: str, place: Place) -> None:
+    """Checks, where there are no studies at all, that no other one is to be followed: before a folder is made."""
+    if not place.exists:
+        fit.followed(search.wish.like, name, None, None, alone=search.budget.only_front)
 
 
 def _made(search: Search, folder: Path, other: Study | None) -> Setup:
