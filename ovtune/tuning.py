@@ -129,8 +129,9 @@ class Tuning:
                 return "interrupted"
             if budget.timeout_s is not None and watch.clock() - began >= budget.timeout_s:
                 return f"the time limit of {budget.timeout_s:.4g} s was reached"
-            if budget.patience is not None and self._idle() >= budget.patience:
-                return f"the last {budget.patience} trials gained nothing: neither the front nor the best moved"
+            if budget.patience is not None and (idle := self._idle()) >= budget.patience:
+                last = f"last {idle} trials" if idle > 1 else "last trial"
+                return f"the {last} gained nothing: neither the front nor the best for the goal moved"
             self._refer(count)
             config = self._next()
             if config is None:
@@ -147,9 +148,7 @@ class Tuning:
     def _why_no_more(self) -> str:
         setup = self._ledger.study.setup
         if self._budget.only_front and setup.lead is not None:
-            return (
-                f"OpenVINO's own answers and the front of study {setup.lead.study} were tried, and nothing else asked"
-            )
+            return f"the front of study {setup.lead.study} was tried, and nothing else was asked for"
         return f"all {setup.space.size} configs of the space were tried"
 
     def _take_up(self, trial: FrozenTrial) -> None:
