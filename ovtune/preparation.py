@@ -45,6 +45,7 @@ class Wish:
         space: Which part of what can be searched.
         cpu_set: The CPUs to keep what is measured on, such as ``0-3,8``.
         beside: A command that runs in the background of every measurement.
+        like: The study whose front to begin with.
     """
 
     model: str | None = None
@@ -59,6 +60,7 @@ class Wish:
     space: Wanted | None = None
     cpu_set: str | None = None
     beside: str | None = None
+    like: str | None = None
 
 
 def sight(path: str | None, plugins: Mapping[str, str], shapes: Shapes | None = None) -> survey.Sight:
