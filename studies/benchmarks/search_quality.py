@@ -31,7 +31,6 @@ import json
 import multiprocessing
 import os
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -55,7 +54,7 @@ from ovtune.measurement import LatencyMetric
 from ovtune.recording import Recording
 from ovtune.replay import Replay, setup_of
 from ovtune.result import conclude
-from ovtune.store import Store, file_url
+from ovtune.store import Store
 from ovtune.study import Study
 from ovtune.tuning import Budget, Tuning
 
@@ -216,13 +215,20 @@ def _ours(  # noqa: PLR0913, PLR0917 - what a seed consists of
 
 def _run(recording: Recording, evaluator: Replay, goal: Goal, trials: int, seed: int) -> Study:
     """One search, elimination and duel included, as the command makes it."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(file_url(Path(folder) / "ovtune.db"))
-        store.create("s", setup_of(recording), goal)
-        watch = Watch(clock=lambda: evaluator.now_s)
-        study = Tuning(store, "s", evaluator, goal=goal, budget=Budget(trials=trials, seed=seed), watch=watch).run()
-        store.close()
+    store = _stores[0]
+    store.create("s", setup_of(recording), goal)
+    watch = Watch(clock=lambda: evaluator.now_s)
+    study = Tuning(store, "s", evaluator, goal=goal, budget=Budget(trials=trials, seed=seed), watch=watch).run()
+    store.delete("s")
     return study
+
+
+class _Memory(Store):
+    """A store that is gone with its process, Optuna's trials in no database at all: half a replay's time goes there."""
+
+    def __init__(self) -> None:
+        super().__init__("sqlite://")
+        self._storage = optuna.storages.InMemoryStorage()
 
 
 def _judged(study: Study, goal: Goal, aim: Aim, truth: Truth) -> dict[str, float | None]:
@@ -361,6 +367,7 @@ def _tests(found: Sequence[Found]) -> dict[tuple[str, int, str, str], str]:
 
 
 _names: list[str] = []
+_stores: list[Store] = []
 _rivals: list[str] = []
 
 
@@ -368,6 +375,7 @@ def _open(paths: Sequence[Path], rivals: Sequence[str]) -> None:
     """In each process: what is searched in."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    _stores[:] = [_Memory()]
     _recordings[:] = [recording_file.read(path) for path in paths]
     _names[:] = [path.name for path in paths]
     _rivals[:] = rivals
