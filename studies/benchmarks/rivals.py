@@ -171,7 +171,7 @@ RIVALS: Mapping[str, Rival] = {
     "random": at_random,
     "Sobol": sampled(lambda seed: optuna.samplers.QMCSampler(seed=seed, scramble=True)),
     "hill climb": climbing,
-    "TPE": sampled(lambda seed: optuna.samplers.TPESampler(seed=seed)),
+    "TPE": sampled(lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=False)),
     "TPE, multivariate": sampled(lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True)),
     "NSGA-II": sampled(lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=10)),
 }

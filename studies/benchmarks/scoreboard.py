@@ -14,7 +14,7 @@ _ALPHA = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """How one searcher did for one aim in one seed; logarithms, None where it does not apply.
+    """How one searcher did for one aim in one seed: shares, not percent; None where it does not apply.
 
     Attributes:
         recording: The recording's file.
@@ -78,7 +78,7 @@ def lines(found: Sequence[Found], abouts: Sequence[About]) -> Iterator[str]:
     for aim in dict.fromkeys(f.aim for f in found):
         error, near = _known(abouts, aim)
         yield f"\n  {aim}: truth's error {error:.1%}, {near:.0%} of the configs within 5 % of the best"
-        head = f"{'visited':>9}{'regret %, median':>22}{'90th':>8}{'worse %':>9}{'gap %':>8}{'front':>8}{'to 95 %':>16}"
+        head = f"{'visited':>9}{'regret %, median':>24}{'90th':>8}{'worse %':>9}{'gap %':>8}{'front':>8}{'to 95 %':>16}"
         yield f"    {'trials':>6}  {'searcher':<{width}}{head}  than ovtune"
         for trials in sorted({f.trials for f in found}):
             for searcher, equal in dict.fromkeys((f.searcher, f.equal) for f in found):
@@ -170,7 +170,7 @@ def _row(found: Sequence[Found]) -> str:
     times = [np.inf if f.seconds_to_95 is None else f.seconds_to_95 for f in found]
     cells = (
         f"{100 * np.median([f.visited for f in found]):>9.1f}",
-        f"{f'{np.median(regrets):.1f} ({low:.1f} to {high:.1f})':>22}",
+        f"{f'{np.median(regrets):.1f} ({low:.1f} to {high:.1f})':>24}",
         f"{np.quantile(regrets, 0.9):>8.1f}",
         f"{100 * np.mean([f.worse for f in found]):>9.1f}",
         f"{100 * np.mean(gaps):>8.1f}" if gaps else f"{'-':>8}",

@@ -294,11 +294,11 @@ def _over(gain: float, slow: float, place: int, aim: Aim, truth: Truth) -> float
     """How much better the claimed figures are than the true ones, for the objective of ``aim``."""
     match aim.prefer:
         case "latency":
-            return float(truth.slow.mean[place] - slow)
+            return float(np.expm1(truth.slow.mean[place] - slow))
         case "balanced":
-            return float(gain - slow - truth.power.mean[place])
+            return float(np.expm1(gain - slow - truth.power.mean[place]))
         case _:
-            return float(gain - truth.gain.mean[place])
+            return float(np.expm1(gain - truth.gain.mean[place]))
 
 
 def _judged_raw(known: Sequence[Reading], best: Reading | None, aim: Aim, truth: Truth) -> dict[str, object]:
@@ -324,12 +324,17 @@ def _places(truth: Truth, configs: Iterable[Config]) -> list[int]:
 def _regret(place: int | None, truth: Truth, aim: Aim) -> float:
     """Of a config that never ran, and of none, as much as of the worst one."""
     worth = truth.worth(aim)
-    return float(worth.max() - (worth.min() if place is None else worth[place]))
+    return _less(worth, float(worth.min() if place is None else worth[place]))
 
 
 def _visited(configs: Iterable[Config], truth: Truth, aim: Aim) -> float:
     worth = truth.worth(aim)
-    return float(worth.max() - max((worth[place] for place in _places(truth, configs)), default=worth.min()))
+    return _less(worth, float(max((worth[place] for place in _places(truth, configs)), default=worth.min())))
+
+
+def _less(worth: np.ndarray, own: float) -> float:
+    """How much less than the best the own worth is, as a share."""
+    return float(-np.expm1(own - worth.max()))
 
 
 def _worse(place: int | None, aim: Aim, truth: Truth) -> float:

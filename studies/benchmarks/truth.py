@@ -10,7 +10,7 @@ In three steps, for throughput, latency and their ratio, all on logarithms:
    these rounds is told by its neighbours alone.
 
 How sure all that is stands beside each value; below it no search can be judged. The code that searches has no part in
-it. ``tests/test_truth.py`` judges it on made-up recordings of which the truth is known.
+it. truth_error.py judges it on made-up recordings, of which the truth is known.
 """
 
 from collections.abc import Collection, Sequence
