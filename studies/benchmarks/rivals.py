@@ -63,7 +63,7 @@ class Host:
         self._evaluator = evaluator
         self._metric = metric
         self._flat = [parameters(config) for config in setup.space.configs]
-        self._scales = _scales(self._flat)
+        self._columns = _columns(self._flat)
 
     def visit(self, place: int) -> Reading:
         """One reading of the config at ``place`` in the space."""
@@ -81,28 +81,43 @@ class Host:
 
     def nearest(self, wanted: Mapping[str, Scalar]) -> int:
         """The config of the recording that differs least from the parameters that are wanted."""
-        return int(np.argmin([self.distance(wanted, flat) for flat in self._flat]))
+        return int(np.argmin(self.distances(wanted)))
 
-    def distance(self, one: Mapping[str, Scalar], other: Mapping[str, Scalar]) -> float:
-        """In parameters: 1 for each that differs, of numbers the share of their range on a logarithmic scale."""
-        total = 0.0
-        for name, scale in self._scales.items():
-            a, b = one.get(name, UNSET), other.get(name, UNSET)
-            if a == b:
-                continue
-            numbers = scale > 0 and isinstance(a, int | float) and isinstance(b, int | float)
-            total += abs(np.log2(1 + a) - np.log2(1 + b)) / scale if numbers else 1.0
+    def distances(self, wanted: Mapping[str, Scalar]) -> np.ndarray:
+        """Of each config, in parameters: 1 for each that differs, of numbers the share of their logarithms' range."""
+        total = np.zeros(len(self._flat))
+        for name, column in self._columns.items():
+            value = wanted.get(name, UNSET)
+            if column.scale > 0 and _is_number(value):
+                apart = np.abs(column.logs - np.log2(1 + float(value))) / column.scale
+                total += np.where(np.isnan(apart), 1.0, apart)
+            else:
+                total += np.array([other != value for other in column.values], dtype=float)
         return total
 
 
-def _scales(flat: Sequence[Mapping[str, Scalar]]) -> dict[str, float]:
-    """For each parameter the range of its logarithms; 0 where it is no number."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    """One parameter of all configs: its values, and the range of their logarithms; 0 where it is no number."""
+
+    values: list[Scalar]
+    logs: np.ndarray
+    scale: float
+
+
+def _columns(flat: Sequence[Mapping[str, Scalar]]) -> dict[str, _Column]:
     found = {}
     for name in dict.fromkeys(key for one in flat for key in one):
-        values = [one[name] for one in flat if name in one]
-        numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        found[name] = float(np.ptp(np.log2(1 + np.array(values, dtype=float)))) if numeric else 0.0
+        values = [one.get(name, UNSET) for one in flat]
+        logs = np.array([np.log2(1 + float(v)) if _is_number(v) else np.nan for v in values])
+        numeric = all(_is_number(v) or v == UNSET for v in values)
+        scale = float(np.nanmax(logs) - np.nanmin(logs)) if numeric else 0.0
+        found[name] = _Column(values=values, logs=logs, scale=scale)
     return found
+
+
+def _is_number(value: Scalar) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 Rival = Callable[[Host, int], Iterator[int]]
@@ -131,8 +146,7 @@ def climbing(host: Host, seed: int) -> Iterator[int]:
         here = start.pop() if start else int(generator.choice(left))
         yield from visit(here)
         while True:
-            distances = np.array([host.distance(flat[here], other) for other in flat])
-            around = [int(i) for i in np.argsort(distances)[1:7]]
+            around = [int(i) for i in np.argsort(host.distances(flat[here]), kind="stable") if i != here][:6]
             for neighbour in generator.permutation(around):
                 yield from visit(int(neighbour))
             best = max(around, key=lambda i: seen[i], default=here)

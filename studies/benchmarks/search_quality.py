@@ -334,7 +334,7 @@ def _visited(configs: Iterable[Config], truth: Truth, aim: Aim) -> float:
 
 def _less(worth: np.ndarray, own: float) -> float:
     """How much less than the best the own worth is, as a share."""
-    return float(-np.expm1(own - worth.max()))
+    return 1 - float(np.exp(own - worth.max()))
 
 
 def _worse(place: int | None, aim: Aim, truth: Truth) -> float:

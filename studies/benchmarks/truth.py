@@ -13,11 +13,13 @@ How sure all that is stands beside each value; below it no search can be judged.
 it. truth_error.py judges it on made-up recordings, of which the truth is known.
 """
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 from ovtune.config import Config
 from ovtune.goal import Prefer
@@ -31,14 +33,17 @@ _STEPS = 15
 _HUBER = 1.345
 _EFFICIENCY = 0.95
 """How much of what normal noise tells Huber's weights keep."""
-_OUTLIER = 4.0
+_OUTLIER, _FEW = 4.0, 5
+"""How far out a block may lie to count for its config's error; of fewer blocks, nobody knows which one is wrong."""
 _PRIOR_WEIGHT = 3.0
 _ROUND_WEIGHT = 3.0
 _ENOUGH = 10
-"""From how many configs on a round tells its own spread."""
-_LEAST_SPREAD = 0.003
+"""From how many configs on a round tells its own drift and spread."""
+_USUAL, _USUAL_WEIGHT = 0.04, 6.0
+"""The spread that is leaned on where blocks are few, and as how many it counts."""
 _LENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
-_OWN_SHARES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
+_OWN_SHARES = (0.003, 0.03, 0.1, 0.3, 1.0)
+_SIZES, _LEAST_SIZE = (0.3, 1.0), 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,9 +217,10 @@ def _fit(table: Array) -> tuple[Array, Array]:
         weight = seen * np.minimum(1, _HUBER / np.maximum(far, 1e-9)) / spread**2
         level = np.sum(weight * (value - drift), axis=1) / np.sum(weight, axis=1)
         drift = np.sum(weight * (value - level[:, None]), axis=0) / np.sum(weight, axis=0)
-        drift *= width / (width + _ROUND_WEIGHT)
+        drift *= np.where(width < _ENOUGH, 0.0, width / (width + _ROUND_WEIGHT))
         drift -= np.median(drift)
-    far = np.minimum(np.abs(np.nan_to_num(residual)) / spread, _OUTLIER) ** 2
+    most = np.where(count < _FEW, np.inf, _OUTLIER)[:, None]
+    far = np.minimum(np.abs(np.nan_to_num(residual)) / spread, most) ** 2
     own = (_PRIOR_WEIGHT + (count - 1) * far.sum(axis=1) / count) / (_PRIOR_WEIGHT + count - 1)
     return level, np.sqrt(own / (_EFFICIENCY * np.sum(seen / spread**2, axis=1)))
 
@@ -223,11 +229,13 @@ def _spreads(residual: Array) -> Array:
     """For each round the standard deviation of its blocks: that of a quiet one, and of a disturbed one its own."""
     told = np.sum(~np.isnan(residual), axis=0)
     if not np.any(told):
-        return np.full(residual.shape[1], 0.05)
+        return np.full(residual.shape[1], _USUAL)
     wide = [column for column, n in enumerate(told) if n >= _ENOUGH]
     own = np.array([1.4826 * np.nanmedian(np.abs(residual[:, column])) for column in wide])
-    usual = float(np.median(own)) if wide else 1.4826 * float(np.nanmedian(np.abs(residual)))
-    spread = np.full(residual.shape[1], max(usual, _LEAST_SPREAD))
+    seen = float(np.median(own)) if wide else 1.4826 * float(np.nanmedian(np.abs(residual)))
+    count = np.sum(told)
+    usual = np.sqrt((_USUAL_WEIGHT * _USUAL**2 + count * seen**2) / (_USUAL_WEIGHT + count))
+    spread = np.full(residual.shape[1], usual)
     spread[wide] = np.maximum(own, spread[0])
     return spread
 
@@ -235,22 +243,19 @@ def _spreads(residual: Array) -> Array:
 def smoothed(points: Array, level: Array, error: Array) -> Fitted:
     """The levels, each weighed with what the others say by how near they lie; NaN for a level that nobody told.
 
-    A Gaussian process with a Matern 5/2 kernel and an independent part for each config; the length of the one and the
-    share of the other by marginal likelihood (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006).
+    A Gaussian process with a Matern 5/2 kernel and an independent part for each config; its size, its length and the
+    share of that part by marginal likelihood (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006).
     """
     known = np.flatnonzero(~np.isnan(level))
     noise = np.diag(error[known] ** 2)
-    centre = float(np.mean(level[known]))
+    centre = float(np.median(level[known]))
     target = level[known] - centre
-    size = max(float(np.var(target)) - float(np.mean(error[known] ** 2)), 1e-6)
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
-    fits = [
-        (_likelihood(_kernel(distance[np.ix_(known, known)], size, length, own) + noise, target), length, own)
-        for length in _LENGTHS
-        for own in _OWN_SHARES
-    ]
-    _, length, own = max(fits)
-    prior = _kernel(distance, size, length, own)
+    between = distance[np.ix_(known, known)]
+    sizes = [share * max(float(np.mean(target**2)), _LEAST_SIZE) for share in _SIZES]
+    shapes = list(itertools.product(sizes, _LENGTHS, _OWN_SHARES))
+    best = max(shapes, key=lambda shape: _likelihood(_kernel(between, *shape) + noise, target))
+    prior = _kernel(distance, *best)
     across = np.linalg.solve(prior[np.ix_(known, known)] + noise, prior[known]).T
     return Fitted(mean=centre + across @ target, covariance=prior - across @ prior[known])
 
@@ -263,7 +268,7 @@ def _kernel(distance: Array, size: float, length: float, own: float) -> Array:
 
 def _likelihood(covariance: Array, target: Array) -> float:
     factor = np.linalg.cholesky(covariance + 1e-10 * np.eye(len(target)))
-    whitened = np.linalg.solve(factor, target)
+    whitened = solve_triangular(factor, target, lower=True, check_finite=False)
     return float(-0.5 * whitened @ whitened - np.log(np.diag(factor)).sum())
 
 
