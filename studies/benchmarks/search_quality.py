@@ -34,6 +34,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import warnings
@@ -358,6 +359,7 @@ def _to_95(order: Sequence[Config], ends_s: Sequence[float], aim: Aim, truth: Tr
 
 def _open(names: Sequence[str], rivals: tuple[str, ...]) -> None:
     """In each process: what is searched in, and where searches are kept."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     recordings = {name: recording_file.read(name) for name in names}
@@ -365,4 +367,7 @@ def _open(names: Sequence[str], rivals: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("search_quality.py: interrupted, nothing was found")
