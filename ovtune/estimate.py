@@ -1,6 +1,8 @@
 """From the blocks of a study to what each config does, and how sure that is."""
 
+import functools
 import math
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,9 +14,7 @@ from ovtune.config import Config
 from ovtune.measurement import (
     LATENCY_METRICS,
     Block,
-    Latencies,
     LatencyMetric,
-    Summary,
     count_of,
     least_samples,
     pooled,
@@ -114,36 +114,91 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
     :func:`measurement.least_samples` says. The error joins the part between blocks, ``spread``, and the part within;
     of summaries there is only the first, which repeats have shown with the second in it.
     """
-    parts = [block.latencies for block in blocks]
-    count = sum(count_of(part) for part in parts)
-    # Items of one batch finish together, whoever joined them: they count as one sample.
-    per_item = count == sum(b.items for b in blocks)
-    joined = config.auto_batch_size * (config.batch_size if per_item else 1)
+    told = _told(_Group(blocks), config.batch_size, config.auto_batch_size)
     n = len(blocks)
-    closed = any(b.occupancy is not None for b in blocks)
-    within = _within(parts, spread)
+    within = spread.latency["p50"] if math.isinf(told.within) else told.within
 
     def latency(metric: LatencyMetric) -> Quantity | Unavailable:
-        needed = 1 if metric in _MIDDLE else least_samples(metric)
-        independent = int(sum(_independent(block, metric, joined) for block in blocks))
-        if independent < needed:
-            return Unavailable(samples=independent, needed=needed)
-        error = math.hypot(spread.latency[metric], within) / math.sqrt(n)
-        return Quantity(value=pooled(parts, metric), error=error)
+        value = told.latency_ms[metric]
+        if isinstance(value, Unavailable):
+            return value
+        return Quantity(value=value, error=math.hypot(spread.latency[metric], within) / math.sqrt(n))
 
     return Estimate(
         config=config,
         blocks=n,
-        samples=count,
+        samples=told.samples,
         throughput_per_s=Quantity(
-            value=math.exp(stats.location(np.log([b.throughput_per_s for b in blocks]))),
-            error=math.hypot(spread.throughput, within if closed else 0.0) / math.sqrt(n),
+            value=told.throughput_per_s,
+            error=math.hypot(spread.throughput, within if told.closed else 0.0) / math.sqrt(n),
         ),
         latency_ms={metric: latency(metric) for metric in LATENCY_METRICS},
+        cpu_ms_per_inference=told.cpu_ms_per_inference,
+        energy_mj_per_inference=told.energy_mj_per_inference,
+        memory_bytes=told.memory_bytes,
+        sustained=told.sustained,
+    )
+
+
+class _Group:
+    """Blocks of one config, equal to a group of the very same ones, so that what they tell is worked out once.
+
+    A search asks for its estimates after each visit, and a visit adds a block to one config of them all.
+    """
+
+    __slots__ = ("blocks",)
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = tuple(blocks)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Group) or len(self.blocks) != len(other.blocks):
+            return False
+        return all(map(operator.is_, self.blocks, other.blocks))
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.blocks)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What an estimate has from its own blocks alone: as there, and the error ``within`` a block."""
+
+    samples: int
+    throughput_per_s: float
+    latency_ms: Mapping[LatencyMetric, float | Unavailable]
+    within: float
+    closed: bool
+    cpu_ms_per_inference: float
+    energy_mj_per_inference: float | None
+    memory_bytes: int
+    sustained: bool
+
+
+@functools.lru_cache(maxsize=2048)
+def _told(group: _Group, batch_size: int, auto_batch_size: int) -> _Told:
+    blocks = group.blocks
+    parts = [block.latencies for block in blocks]
+    count = sum(count_of(part) for part in parts)
+    # Items of one batch finish together, whoever joined them: they count as one sample.
+    per_item = count == sum(b.items for b in blocks)
+    joined = auto_batch_size * (batch_size if per_item else 1)
+
+    def latency(metric: LatencyMetric) -> float | Unavailable:
+        needed = 1 if metric in _MIDDLE else least_samples(metric)
+        independent = int(sum(_independent(block, metric, joined) for block in blocks))
+        return pooled(parts, metric) if independent >= needed else Unavailable(samples=independent, needed=needed)
+
+    return _Told(
+        samples=count,
+        throughput_per_s=math.exp(stats.location(np.log([b.throughput_per_s for b in blocks]))),
+        latency_ms={metric: latency(metric) for metric in LATENCY_METRICS},
+        within=_within(blocks),
+        closed=any(b.occupancy is not None for b in blocks),
         cpu_ms_per_inference=math.exp(stats.location(np.log([max(b.cpu_ms_per_inference, 1e-9) for b in blocks]))),
         energy_mj_per_inference=_energy(blocks),
         memory_bytes=max(b.memory_bytes for b in blocks),
-        sustained=sum(any(c.kind == "not_sustained" for c in b.caveats) for b in blocks) * 2 <= n,
+        sustained=sum(any(c.kind == "not_sustained" for c in b.caveats) for b in blocks) * 2 <= len(blocks),
     )
 
 
@@ -157,7 +212,10 @@ def comparable(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
     """The estimates with their energy where all of them tell it, else all of them without."""
     if all(e.energy_mj_per_inference is not None for e in estimates.values()):
         return dict(estimates)
-    return {key: replace(e, energy_mj_per_inference=None) for key, e in estimates.items()}
+    return {
+        key: e if e.energy_mj_per_inference is None else replace(e, energy_mj_per_inference=None)
+        for key, e in estimates.items()
+    }
 
 
 def _energy(blocks: Sequence[Block]) -> float | None:
@@ -167,13 +225,10 @@ def _energy(blocks: Sequence[Block]) -> float | None:
     return math.exp(stats.location(np.array(logs))) if len(logs) == len(blocks) else None
 
 
-def _within(parts: Sequence[Latencies], spread: Spread) -> float:
-    """The relative error within a block, as its samples show it on average; 0 where there are only summaries."""
-    samples = [part for part in parts if not isinstance(part, Summary)]
-    if not samples:
-        return 0.0
-    seen = [stats.batch_means_error(part) / float(np.mean(part)) for part in samples]
-    return float(np.mean(seen)) if math.isfinite(sum(seen)) else spread.latency["p50"]
+def _within(blocks: Sequence[Block]) -> float:
+    """The relative error within a block, as samples show it on average; 0 of summaries, infinite of one sample."""
+    seen = [error for block in blocks if (error := block.error_within) is not None]
+    return float(np.mean(seen)) if seen else 0.0
 
 
 def spread_of(groups: Iterable[Sequence[Block]]) -> Spread:
@@ -181,29 +236,46 @@ def spread_of(groups: Iterable[Sequence[Block]]) -> Spread:
 
     The median of all differences within a config, pooled over the configs that were visited again.
     """
-    repeated = [group for group in groups if len(group) > 1]
+    repeated = [_Group(group) for group in groups if len(group) > 1]
     return Spread(
-        throughput=_pooled([np.log([b.throughput_per_s for b in g]) for g in repeated], _PRIOR),
-        latency={metric: _pooled(_told(repeated, metric), prior) for metric, prior in _LATENCY_PRIOR.items()},
+        throughput=_pooled([_differences(group, None) for group in repeated], _PRIOR),
+        latency={
+            metric: _pooled([_differences(group, metric) for group in repeated], prior)
+            for metric, prior in _LATENCY_PRIOR.items()
+        },
     )
 
 
-def _told(groups: Sequence[Sequence[Block]], metric: LatencyMetric) -> list[stats.Array]:
-    """The logarithms of what blocks tell of ``metric``; of a tail, those that have samples above it."""
-    needed = 1 if metric in _MIDDLE else 1 / (1 - share_of(metric))
-    telling = [[b for b in g if count_of(b.latencies, metric) >= needed] for g in groups]
-    return [np.log([b.latency_ms(metric) for b in g]) for g in telling if len(g) > 1]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Differences:
+    """How far the blocks of one config lie apart, each two of them, on a logarithm; and how many ``blocks`` tell it."""
+
+    apart: stats.Array
+    blocks: int
 
 
-def _pooled(groups: list[stats.Array], prior: float) -> float:
+@functools.lru_cache(maxsize=8192)
+def _differences(group: _Group, metric: LatencyMetric | None) -> _Differences:
+    """Of a latency metric or, for None, of throughput; of a tail, among those that have samples above it."""
+    if metric is None:
+        logs = np.log([b.throughput_per_s for b in group.blocks])
+    else:
+        needed = 1 if metric in _MIDDLE else 1 / (1 - share_of(metric))
+        telling = [b for b in group.blocks if count_of(b.latencies, metric) >= needed]
+        logs = np.log([b.latency_ms(metric) for b in telling])
+    apart = np.abs(logs[:, None] - logs)[np.triu_indices(len(logs), 1)]
+    return _Differences(apart=apart, blocks=len(logs))
+
+
+def _pooled(groups: Iterable[_Differences], prior: float) -> float:
     """The pooled deviation, joined with the prior by weight.
 
     From differences, not from deviations from a centre, which few values pull towards themselves: the difference of
     two of them, divided by the root of 2, spreads as one of them does, however few there are.
     """
-    if not groups:
+    told = [group for group in groups if group.blocks > 1]
+    if not told:
         return prior
-    differences = np.concatenate([np.abs(g[:, None] - g)[np.triu_indices(len(g), 1)] for g in groups])
-    freedom = sum(len(g) - 1 for g in groups)
-    seen = 1.4826 * float(np.median(differences)) / math.sqrt(2)
+    freedom = sum(group.blocks - 1 for group in told)
+    seen = 1.4826 * float(np.median(np.concatenate([group.apart for group in told]))) / math.sqrt(2)
     return math.sqrt((_PRIOR_WEIGHT * prior**2 + freedom * seen**2) / (_PRIOR_WEIGHT + freedom))

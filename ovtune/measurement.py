@@ -155,6 +155,11 @@ class Block:
         """How many independent latencies tell as much about ``metric``; of a summary, as many as there were."""
         return _effective_count(self.samples, metric) if self.summary is None else float(self.summary.count)
 
+    @property
+    def error_within(self) -> float | None:
+        """The relative standard error of its mean latency, as its samples show it; None where it holds a summary."""
+        return _error_within(self.samples) if self.summary is None else None
+
     def latency_ms(self, metric: LatencyMetric) -> float:
         """The ``metric`` of the latencies, in ms.
 
@@ -180,7 +185,7 @@ class Block:
         return 1000 * self.cpu_s / self.items
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def _unpacked(samples: bytes) -> NDArray[np.float32]:
     return np.frombuffer(zlib.decompress(samples) if samples else b"", dtype=np.float32)
 
@@ -190,6 +195,12 @@ def _effective_count(samples: bytes, metric: LatencyMetric) -> float:
     """A percentile is told by which samples lie above it: they count, not how the others follow each other."""
     values = _unpacked(samples)
     return stats.effective_count(values if metric == "mean" else (values > latency_of(values, metric)).astype(float))
+
+
+@functools.lru_cache(maxsize=4096)
+def _error_within(samples: bytes) -> float:
+    values = _unpacked(samples)
+    return stats.batch_means_error(values) / float(np.mean(values))
 
 
 def pack(times_ms: NDArray[np.floating]) -> bytes:

@@ -61,7 +61,8 @@ def location(values: Array) -> float:
     Nearly as exact as the mean on normal values, and unmoved while fewer than 29 % are outliers
     (Hodges and Lehmann, Annals of Mathematical Statistics 34, 1963).
     """
-    return float(np.median(_walsh(np.asarray(values, dtype=float))))
+    means = np.sort(_walsh(np.asarray(values, dtype=float)))
+    return float(means[(len(means) - 1) // 2] + means[len(means) // 2]) / 2
 
 
 def scale(values: Array) -> float:
@@ -112,9 +113,16 @@ def batch_means_error(values: Array, *, batches: int = 10) -> float:
 
 
 def _walsh(values: Array) -> Array:
-    rows, columns = np.triu_indices(len(values))
+    rows, columns = _pairs(len(values))
     means: Array = (values[rows] + values[columns]) / 2
     return means
+
+
+@functools.lru_cache(maxsize=32)
+def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The places of all pairs of ``n`` values, each with itself included."""
+    rows, columns = np.triu_indices(n)
+    return rows, columns
 
 
 @functools.cache

@@ -1,15 +1,16 @@
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovtune import stats
+from ovtune import measurement, stats
 from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.estimate import Quantity, Spread, Unavailable, estimate, spread_of
-from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
+from ovtune.measurement import LATENCY_METRICS, Block, Latencies, LatencyMetric
 from tests.value import block, summed
 
 CONFIG = Config(device="CPU", nireq=2)
@@ -207,3 +208,24 @@ def test_a_tail_spreads_more_between_blocks() -> None:
     found = spread_of(groups)
     assert found.latency["p50"] < 0.04
     assert found.latency["p95"] > 0.2
+
+
+def test_blocks_are_looked_into_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What blocks tell is kept for the next estimate of the very same ones, and with one more it is told anew."""
+    pooled = []
+
+    def noting(parts: Sequence[Latencies], metric: LatencyMetric) -> float:
+        pooled.append(metric)
+        return measurement.pooled(parts, metric)
+
+    monkeypatch.setattr("ovtune.estimate.pooled", noting)
+    blocks = [block(np.arange(1, 201) + shift) for shift in (0, 100)]
+    first = estimate(CONFIG, blocks, SPREAD)
+    known = len(pooled)
+    wider = estimate(CONFIG, list(blocks), Spread(throughput=0.5))
+    assert len(pooled) == known > 0
+    assert wider.latency_ms == first.latency_ms
+    assert wider.throughput_per_s.error > first.throughput_per_s.error
+    more = estimate(CONFIG, [*blocks, block(np.arange(1, 201) + 500)], SPREAD)
+    assert len(pooled) > known
+    assert _quantity(more.latency_ms["p50"]).value > _quantity(first.latency_ms["p50"]).value

@@ -1,37 +1,41 @@
 """How good the configs are that a search recommends, beside what people tune with today, on recordings.
 
-    python studies/benchmarks/search_quality.py --recording FILE... [--seeds 30] [--trials 15,30,50] [--json]
+    python studies/benchmarks/search_quality.py --recording FILE... [--seeds 30] [--trials 15,30,50] [--json] [--check]
 
 Each seed is, for each aim, a whole search by the code that a real one runs, elimination and duel included, in three of
 each five neighbouring rounds of a recording, from a random place in the recorded time on. The other rounds tell the
 truth (see truth.py). The rivals (see rivals.py) see the same rounds from the same place and believe each reading; they
-get as many visits, and once more as much simulated time as the search took in all.
+get as many trials, and once more as much simulated time as the search took in all.
 
-For each recording, aim and number of trials:
+For each recording, aim and number of trials, against the truth:
 
 - visited: the regret of the best config that the search measured at all;
-- regret: how much worse the recommended config is than the best one, in truth, in percent; a config over the latency
-  limit by more than twice the truth's error is worth as much less as it is over;
+- regret: how much worse the recommended config is than the best one, in percent; a config over the latency limit by
+  more than twice the truth's error is worth as much less as it is over, one over by less counts as within;
 - worse: the share of searches that recommend a config worse than OpenVINO's strongest own answer by more than 1 % and
-  twice the truth's error;
-- gap: the claimed value over the true one, in percent;
-- front: the true hypervolume of what the search takes for the front, as a share of the whole space's;
+  twice the error of that difference;
+- gap: what is claimed for the aim's own objective over what is true, in percent: throughput, latency, or their ratio;
+  above 0 it promises too much;
+- front: the true hypervolume of what the search takes for the front, over the corner of the lowest throughput and the
+  highest latency of all configs, as a share of the whole space's;
 - to 95 %: trials and simulated seconds until a config within 5 % of the best has been visited.
 
 Medians with 95 % intervals by resampling seeds. A rival is called worse or better where a signed rank test over the
-seeds says so at 5 %, corrected for all comparisons of a recording (Holm 1979). Truth's own error stands beside: regret
-below it cannot be told from none.
+seeds says so at 5 %, corrected for all comparisons of a recording (Holm 1979). Truth's own error, that of the
+difference of two of the best ten configs, stands beside: regret below it cannot be told from none. Below each table
+stands what is asked of ovtune's search, at 30 trials and against the rivals; with --check the exit status is 1 where
+something is missed.
 
-Needs scipy for Sobol's sequence. A seed takes about 10 s per recording; 300 of them with --trials 30 an hour on two
-cores. A TMPDIR in memory saves a quarter.
+It takes any recording of a closed loop with three rounds or more: where not all visits tell a p95, the p50 is the
+latency. Needs scipy, as `pip install ovtune[bench]` brings it.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
+import signal
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -40,338 +44,330 @@ from pathlib import Path
 
 import numpy as np
 import optuna
-from rivals import RIVALS, Host, Reading
+from rivals import RIVALS, Host, Reading, merit_of
 from rivals import search as rival_search
-from scipy.stats import wilcoxon
-from truth import AIMS, Aim, Truth, truth_of, volume
+from scoreboard import OURS, About, Found, lines, targets
+from truth import AIMS, Aim, Truth, rounds_of, truth_of
 
 from ovtune import goal as goals
 from ovtune import recording_file
 from ovtune.config import Config
+from ovtune.errors import OvtuneError
+from ovtune.estimate import Unavailable
 from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Watch
 from ovtune.measurement import LatencyMetric
 from ovtune.recording import Recording
 from ovtune.replay import Replay, setup_of
-from ovtune.result import conclude
-from ovtune.store import Store, file_url
+from ovtune.result import Result, conclude
+from ovtune.store import Store
 from ovtune.study import Study
 from ovtune.tuning import Budget, Tuning
+from ovtune.workload import ClosedLoop
 
-OURS = "ovtune"
 WORSE = 0.01
-PROCESSES = 2
-
-_recordings: list[Recording] = []
+LEAST_ROUNDS, ENOUGH_ROUNDS = 3, 5
+_NEVER = {"trials_to_95": None, "seconds_to_95": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One seed in one recording."""
 
-    place: int
+    name: str
     seed: int
     trials: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """How one searcher did for one aim; logarithms, None where it does not apply."""
+class Ground:
+    """What one seed searches in, and what is true of it."""
 
-    recording: str
-    seed: int
-    searcher: str
-    aim: str
-    trials: int
-    equal: str
-    visited: float
-    regret: float
-    verdict: str
-    worse: float
-    gap: float | None
-    front: float
-    trials_to_95: float | None
-    seconds_to_95: float | None
+    task: Task
+    recording: Recording
+    metric: LatencyMetric
+    truth: Truth
+    replay: Callable[[], Replay]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class About:
-    """What the truth of one seed can tell."""
+@dataclass(slots=True, kw_only=True)
+class _Process:
+    """What a process holds that makes the searches."""
 
-    recording: str
-    aim: str
-    error: float
-    near: float
+    recordings: dict[str, Recording]
+    rivals: tuple[str, ...]
+    store: Store
 
 
-def main() -> None:
-    """Searches, and prints what was found."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recording", nargs="+", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--trials", default="15,30,50")
-    parser.add_argument("--ours-alone", action="store_true", help="leave the rivals out")
-    parser.add_argument("--json", action="store_true", help="print each searcher's outcome for each seed")
-    asked = parser.parse_args()
-    trials = tuple(sorted(int(text) for text in asked.trials.split(",")))
+_processes: list[_Process] = []
+
+
+class _Memory(Store):
+    """A store that is gone with its process, Optuna's trials in no database at all: half a replay's time goes there."""
+
+    def __init__(self) -> None:
+        super().__init__("sqlite://")
+        self._storage = optuna.storages.InMemoryStorage()
+
+
+def main() -> int:
+    """Searches, prints what was found, and returns the exit status."""
+    asked = _asked()
+    names = [str(path) for path in dict.fromkeys(asked.recording)]
+    for name in names:
+        _check(name, _read(name))
     seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
-    tasks = [Task(place=place, seed=seed, trials=trials) for seed in seeds for place in range(len(asked.recording))]
+    tasks = [Task(name=name, seed=seed, trials=asked.trials) for seed in seeds for name in names]
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of the processes that are started below
     began = time.monotonic()
-    start = (asked.recording, () if asked.ours_alone else tuple(RIVALS))
-    with multiprocessing.get_context("spawn").Pool(PROCESSES, initializer=_open, initargs=start) as pool:
+    start = (names, () if asked.ours_alone else tuple(RIVALS))
+    with multiprocessing.get_context("spawn").Pool(asked.processes, initializer=_open, initargs=start) as pool:
         parts = pool.map(searched, tasks, chunksize=1)
     found = [one for part, _ in parts for one in part]
     abouts = [one for _, part in parts for one in part]
-    print(f"{len(tasks)} searches in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    print(f"{len(tasks)} seeds in {time.monotonic() - began:.0f} s", file=sys.stderr)
     if asked.json:
         print(json.dumps({"found": [asdict(one) for one in found], "truth": [asdict(one) for one in abouts]}))
-    else:
-        for path in asked.recording:
-            shown(
-                path.name,
-                [f for f in found if f.recording == path.name],
-                [a for a in abouts if a.recording == path.name],
-            )
+    missed = 0
+    for name in names:
+        own, about = [f for f in found if f.recording == name], [a for a in abouts if a.recording == name]
+        missed += sum(not target.met for aim in AIMS for target in targets(own, about, aim.name))
+        if not asked.json:
+            print(f"\n{name}")
+            print("\n".join(lines(own, about)))
+    return int(asked.check and missed > 0)
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recording", nargs="+", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--seeds", type=_count, default=30, help="how many searches for each (30)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of them (0)")
+    parser.add_argument("--trials", type=_counts, default=(15, 30, 50), metavar="N,N...", help="(15,30,50)")
+    parser.add_argument("--processes", type=_count, default=os.cpu_count() or 1, help="(one per CPU)")
+    parser.add_argument("--ours-alone", action="store_true", help="leave the rivals out")
+    parser.add_argument("--json", action="store_true", help="print each searcher's outcome for each seed")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a target is missed")
+    return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(sorted({_count(part.strip()) for part in text.split(",")}))
+
+
+def _read(name: str) -> Recording:
+    try:
+        return recording_file.read(name)
+    except OvtuneError as error:
+        sys.exit(f"search_quality.py: {error}")
+
+
+def _check(name: str, recording: Recording) -> None:
+    """Ends the program with one line where nothing can be told in ``recording``; says so where little can."""
+    rounds = rounds_of(recording)
+    ran = {record.config.key for record in recording.records if record.ok}
+    if not isinstance(recording.header.workload, ClosedLoop):
+        sys.exit(
+            f"search_quality.py: recording {name} is not of a closed loop, which alone has a throughput to search for"
+        )
+    if len(rounds) < LEAST_ROUNDS or len(ran) < 2:
+        sys.exit(
+            f"search_quality.py: recording {name} has {len(rounds)} rounds of {len(ran)} configs that ran, too few to "
+            f"hold some out for the truth: record {LEAST_ROUNDS} rounds of 2 configs at least, better "
+            f"{ENOUGH_ROUNDS} and more"
+        )
+    if len(rounds) < ENOUGH_ROUNDS:
+        print(f"{name} has {len(rounds)} rounds: one of them tells the truth, which is not sure then", file=sys.stderr)
 
 
 def searched(task: Task) -> tuple[list[Found], list[About]]:
     """One seed: our search and the rivals, judged for every aim."""
-    recording, name = _recordings[task.place], _names[task.place]
-    rounds = sorted({r.round for r in recording.records})
-    seen = set(rounds) - _held_out(rounds, task.seed)
+    recording = _processes[0].recordings[task.name]
+    held_out = _held_out(rounds_of(recording), task.seed)
+    seen = {record.round for record in recording.records} - held_out
     metric: LatencyMetric = "p95" if all(r.tells("p95") for r in recording.records if r.ok) else "p50"
-    truth = truth_of(recording, set(rounds) - seen, metric)
     start_s = float(np.random.default_rng([task.seed, 3]).uniform(0, recording.records[-1].started_s))
-
-    def replay() -> Replay:
-        return Replay(recording, rounds=seen, start_s=start_s)
-
-    space = setup_of(recording).space
-    found, until_s = _ours(recording, name, task, truth, metric, replay)
-    for rival in _rivals:
-        host = Host(replay(), space, metric)
-        longest = max(until_s.values())
-        readings = rival_search(host, RIVALS[rival], task.seed, trials=max(task.trials), until_s=longest)
-        for trials in task.trials:
-            for aim in AIMS:
-                in_time = [r for r in readings if r.until_s <= until_s[trials, aim.name]]
-                for equal, known in (("trials", readings[:trials]), ("time", in_time)):
-                    judged = _judged_raw(known, aim, truth)
-                    found.append(
-                        Found(
-                            recording=name,
-                            seed=task.seed,
-                            searcher=rival,
-                            aim=aim.name,
-                            trials=trials,
-                            equal=equal,
-                            **judged,
-                        )
-                    )
+    ground = Ground(
+        task=task,
+        recording=recording,
+        metric=metric,
+        truth=truth_of(recording, held_out, metric),
+        replay=lambda: Replay(recording, rounds=seen, start_s=start_s),
+    )
+    truth, found = ground.truth, []
+    for aim in AIMS:
+        ours, until_s = _ours(ground, aim)
+        found += [*ours, *(one for rival in _processes[0].rivals for one in _theirs(ground, aim, rival, until_s))]
     abouts = [
-        About(recording=name, aim=aim.name, error=truth.error(aim), near=truth.within_5_percent(aim)) for aim in AIMS
+        About(recording=task.name, aim=aim.name, error=truth.error(aim), near=truth.within_5_percent(aim))
+        for aim in AIMS
     ]
     return found, abouts
 
 
 def _held_out(rounds: Sequence[int], seed: int) -> set[int]:
-    """Of each five neighbouring rounds two, drawn at random."""
+    """Of each five neighbouring rounds two, drawn at random; of fewer that are left over, as many as come nearest."""
     generator = np.random.default_rng([seed, 4])
     groups = [rounds[i : i + 5] for i in range(0, len(rounds), 5)]
-    return {int(round_) for group in groups for round_ in generator.permutation(group)[:2]}
+    return {int(round_) for group in groups for round_ in generator.permutation(group)[: round(0.4 * len(group))]}
 
 
-def _ours(  # noqa: PLR0913, PLR0917 - what a seed consists of
-    recording: Recording,
-    name: str,
-    task: Task,
-    truth: Truth,
-    metric: LatencyMetric,
-    replay: Callable[[], Replay],
-) -> tuple[list[Found], dict[tuple[int, str], float]]:
-    """A whole search for each aim and number of trials."""
+def _ours(ground: Ground, aim: Aim) -> tuple[list[Found], dict[int, float]]:
+    """A whole search for each number of trials, and the simulated time that each took."""
     found, until_s = [], {}
-    for trials in task.trials:
-        for aim in AIMS:
-            evaluator = replay()
-            goal = Goal(latency=metric, prefer=aim.prefer, max_latency_ms=truth.limit_ms(aim))
-            study = _run(recording, evaluator, goal, trials, task.seed)
-            until_s[trials, aim.name] = evaluator.now_s
-            found.append(
-                Found(
-                    recording=name,
-                    seed=task.seed,
-                    searcher=OURS,
-                    aim=aim.name,
-                    trials=trials,
-                    equal="trials",
-                    **_judged(study, goal, aim, truth),
-                )
-            )
+    goal = Goal(latency=ground.metric, prefer=aim.prefer, max_latency_ms=ground.truth.limit_ms(aim))
+    for trials in ground.task.trials:
+        evaluator = ground.replay()
+        study = run(ground.recording, evaluator, goal, trials, ground.task.seed)
+        until_s[trials] = evaluator.now_s
+        found.append(_found(ground, OURS, aim, trials, "trials", _judged(study, goal, aim, ground.truth)))
     return found, until_s
 
 
-def _run(recording: Recording, evaluator: Replay, goal: Goal, trials: int, seed: int) -> Study:
+def _theirs(ground: Ground, aim: Aim, rival: str, until_s: dict[int, float]) -> list[Found]:
+    """A rival's search, looked at after each number of trials and after as much time."""
+    merit = merit_of(aim.prefer, ground.truth.limit_ms(aim))
+    host = Host(ground.replay(), setup_of(ground.recording), ground.metric, merit)
+    most, longest_s = max(ground.task.trials), max(until_s.values())
+    readings = rival_search(host, RIVALS[rival], ground.task.seed, trials=most, until_s=longest_s)
+    found = []
+    for trials in ground.task.trials:
+        in_time = [r for r in readings if r.until_s <= until_s[trials]]
+        for equal, known in (("trials", readings[:trials]), ("time", in_time)):
+            best = max(known, key=merit, default=None)
+            judged = _judged_raw(known, best, aim, ground.truth)
+            found.append(_found(ground, rival, aim, trials, equal, judged))
+    return found
+
+
+def _found(  # noqa: PLR0913, PLR0917 - whose it is, by its columns
+    ground: Ground, searcher: str, aim: Aim, trials: int, equal: str, judged: dict[str, object]
+) -> Found:
+    known = {"recording": ground.task.name, "seed": ground.task.seed, "searcher": searcher}
+    return Found(**known, aim=aim.name, trials=trials, equal=equal, **judged)
+
+
+def run(recording: Recording, evaluator: Replay, goal: Goal, trials: int, seed: int) -> Study:
     """One search, elimination and duel included, as the command makes it."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(file_url(Path(folder) / "ovtune.db"))
-        store.create("s", setup_of(recording), goal)
-        watch = Watch(clock=lambda: evaluator.now_s)
-        study = Tuning(store, "s", evaluator, goal=goal, budget=Budget(trials=trials, seed=seed), watch=watch).run()
-        store.close()
+    store = _processes[0].store
+    store.create("s", setup_of(recording), goal)
+    watch = Watch(clock=lambda: evaluator.now_s)
+    study = Tuning(store, "s", evaluator, goal=goal, budget=Budget(trials=trials, seed=seed), watch=watch).run()
+    store.delete("s")
     return study
 
 
-def _judged(study: Study, goal: Goal, aim: Aim, truth: Truth) -> dict[str, float | None]:
+def _judged(study: Study, goal: Goal, aim: Aim, truth: Truth) -> dict[str, object]:
     result = conclude(study, goal)
     place = truth.place(result.recommended)
-    worth = truth.worth(aim)
     field = survey_field(study, goal)
     front = goals.front(field.estimates.values(), field.metric, "throughput")
-    order = [v.config for v in study.visits if v.phase == "search"]
-    ends = np.cumsum([v.outcome.cost_s for v in study.visits if v.phase == "search"])
-    claimed = np.log(result.measured.throughput_per_s.value)
+    made = [v for v in study.visits if v.phase == "search"]
+    ends = np.cumsum([v.outcome.cost_s for v in made])
     return {
-        "visited": _visited(order, truth, worth),
-        "regret": _regret(place, worth),
+        "visited": _visited([v.config for v in made], truth, aim),
+        "regret": _regret(place, truth, aim),
         "verdict": result.verdict.kind,
         "worse": _worse(place, aim, truth),
-        "gap": None if place is None else float(claimed - truth.gain[place]),
-        "front": _front(truth, [e.config for e in front]),
-        **_to_95(order, list(ends), aim, truth),
+        "gap": _gap(result, goal.latency, place, aim, truth),
+        "front": truth.front_share(_places(truth, [e.config for e in front])),
+        **_to_95([v.config for v in made], list(ends), aim, truth),
     }
 
 
-def _judged_raw(known: Sequence[Reading], aim: Aim, truth: Truth) -> dict[str, float | None]:
+def _gap(result: Result, metric: LatencyMetric, place: int | None, aim: Aim, truth: Truth) -> float | None:
+    latency = result.measured.latency_ms[metric]
+    if place is None or (isinstance(latency, Unavailable) and aim.prefer != "throughput"):
+        return None
+    gain = float(np.log(result.measured.throughput_per_s.value))
+    slow = 0.0 if isinstance(latency, Unavailable) else float(np.log(latency.value))
+    return _over(gain, slow, place, aim, truth)
+
+
+def _over(gain: float, slow: float, place: int, aim: Aim, truth: Truth) -> float:
+    """How much better the claimed figures are than the true ones, for the objective of ``aim``."""
+    match aim.prefer:
+        case "latency":
+            return float(np.expm1(truth.slow.mean[place] - slow))
+        case "balanced":
+            return float(np.expm1(gain - slow - truth.power.mean[place]))
+        case _:
+            return float(np.expm1(gain - truth.gain.mean[place]))
+
+
+def _judged_raw(known: Sequence[Reading], best: Reading | None, aim: Aim, truth: Truth) -> dict[str, object]:
     """The config of the best single reading, as people take it."""
     ran = [r for r in known if r.gain is not None and r.slow is not None]
-    limit_ms = truth.limit_ms(aim)
-    limit = np.inf if limit_ms is None else np.log(limit_ms)
-    value = {
-        "throughput": lambda r: (-max(r.slow - limit, 0.0), r.gain),
-        "latency": lambda r: -r.slow,
-        "balanced": lambda r: r.gain - r.slow,
-    }[aim.prefer]
-    best = max(ran, key=value, default=None)
     place = None if best is None else truth.place(best.config)
-    front = [r for r in ran if not any(o.gain > r.gain and o.slow < r.slow for o in ran)]
+    front = [r.config for r in ran if not any(o.gain > r.gain and o.slow < r.slow for o in ran)]
     return {
-        "visited": _visited([r.config for r in known], truth, truth.worth(aim)),
-        "regret": _regret(place, truth.worth(aim)),
+        "visited": _visited([r.config for r in known], truth, aim),
+        "regret": _regret(place, truth, aim),
         "verdict": "none",
         "worse": _worse(place, aim, truth),
-        "gap": None if best is None or place is None else float(best.gain - truth.gain[place]),
-        "front": _front(truth, [r.config for r in front]),
+        "gap": _over(best.gain, best.slow, place, aim, truth) if best in ran and place is not None else None,
+        "front": truth.front_share(_places(truth, front)),
         **_to_95([r.config for r in known], [r.until_s for r in known], aim, truth),
     }
 
 
-def _regret(place: int | None, worth: np.ndarray) -> float:
-    return float(worth.max() - worth[place]) if place is not None else float(np.ptp(worth))
+def _places(truth: Truth, configs: Iterable[Config]) -> list[int]:
+    return [place for config in configs if (place := truth.place(config)) is not None]
 
 
-def _visited(configs: Iterable[Config], truth: Truth, worth: np.ndarray) -> float:
-    return min(_regret(truth.place(config), worth) for config in configs)
+def _regret(place: int | None, truth: Truth, aim: Aim) -> float:
+    """Of a config that never ran, and of none, as much as of the worst one."""
+    worth = truth.worth(aim)
+    return _less(worth, float(worth.min() if place is None else worth[place]))
+
+
+def _visited(configs: Iterable[Config], truth: Truth, aim: Aim) -> float:
+    worth = truth.worth(aim)
+    return _less(worth, float(max((worth[place] for place in _places(truth, configs)), default=worth.min())))
+
+
+def _less(worth: np.ndarray, own: float) -> float:
+    """How much less than the best the own worth is, as a share."""
+    return 1 - float(np.exp(own - worth.max()))
 
 
 def _worse(place: int | None, aim: Aim, truth: Truth) -> float:
     """1 where the config is worse than the strongest of OpenVINO's own answers, beyond doubt, else 0."""
-    if not truth.answers or place is None:
+    if place is None or not truth.answers:
         return float(place is None)
     worth = truth.worth(aim)
-    strongest = max(worth[answer] for answer in truth.answers)
-    return float(worth[place] < strongest - WORSE - 2 * truth.error(aim) / np.sqrt(2))
+    strongest = max(truth.answers, key=lambda answer: worth[answer])
+    doubt = 2 * truth.apart(aim, strongest, place)
+    return float(worth[place] < worth[strongest] - WORSE - doubt)
 
 
-def _front(truth: Truth, configs: Iterable[Config]) -> float:
-    places = [p for config in configs if (p := truth.place(config)) is not None]
-    return volume(truth, places) / volume(truth, range(len(truth.configs)))
-
-
-def _to_95(order: Sequence[Config], ends_s: Sequence[float], aim: Aim, truth: Truth) -> dict[str, float | None]:
+def _to_95(order: Sequence[Config], ends_s: Sequence[float], aim: Aim, truth: Truth) -> dict[str, object]:
     worth = truth.worth(aim)
+    near = {truth.configs[i].key for i in np.flatnonzero(worth >= worth.max() + np.log(0.95))}
     for number, (config, end_s) in enumerate(zip(order, ends_s, strict=True), start=1):
-        place = truth.place(config)
-        if place is not None and worth[place] >= worth.max() + np.log(0.95):
+        if config.key in near:
             return {"trials_to_95": float(number), "seconds_to_95": float(end_s)}
-    return {"trials_to_95": None, "seconds_to_95": None}
+    return _NEVER
 
 
-def shown(name: str, found: Sequence[Found], abouts: Sequence[About]) -> None:
-    """Prints the tables of one recording."""
-    print(f"\n{name}")
-    tests = _tests(found)
-    for aim in dict.fromkeys(f.aim for f in found):
-        truths = [a for a in abouts if a.aim == aim]
-        error, near = (100 * float(np.median([getattr(a, field) for a in truths])) for field in ("error", "near"))
-        print(f"\n  {aim}: truth's error {error:.1f} %, {near:.0f} % of the configs within 5 % of the best")
-        head = f"{'visited':>9}{'regret, median':>22}{'90th':>8}{'worse':>8}{'gap':>8}{'front':>8}{'to 95 %':>14}"
-        print(f"    {'trials':>6}  {'searcher':<28}{head}  against ours")
-        for trials in sorted({f.trials for f in found}):
-            for searcher, equal in dict.fromkeys((f.searcher, f.equal) for f in found):
-                own = [f for f in found if (f.aim, f.trials, f.searcher, f.equal) == (aim, trials, searcher, equal)]
-                label = searcher if searcher == OURS else f"{searcher}, equal {equal}"
-                print(f"    {trials:>6}  {label:<28}{_row(own)}  {tests.get((aim, trials, searcher, equal), '')}")
-
-
-def _row(found: Sequence[Found]) -> str:
-    regrets = 100 * np.array([f.regret for f in found])
-    low, high = _resampled(regrets)
-    gaps = [f.gap for f in found if f.gap is not None]
-    reached = [(f.trials_to_95, f.seconds_to_95) for f in found]
-    steps = [np.inf if trials is None else trials for trials, _ in reached]
-    times = [np.inf if seconds is None else seconds for _, seconds in reached]
-    cells = (
-        f"{100 * np.median([f.visited for f in found]):>9.1f}",
-        f"{f'{np.median(regrets):.1f} ({low:.1f} to {high:.1f})':>22}",
-        f"{np.quantile(regrets, 0.9):>8.1f}",
-        f"{100 * np.mean([f.worse for f in found]):>8.1f}",
-        f"{100 * np.mean(gaps):>8.1f}" if gaps else f"{'-':>8}",
-        f"{np.median([f.front for f in found]):>8.3f}",
-        f"{f'{np.median(steps):.0f}, {np.median(times):.0f} s':>14}",
-    )
-    return "".join(cells)
-
-
-def _resampled(values: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of the median."""
-    picks = np.random.default_rng(0).integers(len(values), size=(2000, len(values)))
-    low, high = np.quantile(np.median(values[picks], axis=1), [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _tests(found: Sequence[Found]) -> dict[tuple[str, int, str, str], str]:
-    """For each rival, aim and number of trials, whether its regret is shown to be larger or smaller than ours."""
-    ours = {(f.aim, f.trials, f.seed): f.regret for f in found if f.searcher == OURS}
-    pairs: dict[tuple[str, int, str, str], list[float]] = {}
-    for f in found:
-        if f.searcher != OURS:
-            pairs.setdefault((f.aim, f.trials, f.searcher, f.equal), []).append(
-                f.regret - ours[f.aim, f.trials, f.seed]
-            )
-    chances = {key: float(wilcoxon(d, zero_method="zsplit").pvalue) for key, d in pairs.items()}
-    told, open_ = {}, True
-    for rank, key in enumerate(sorted(chances, key=chances.__getitem__)):
-        open_ = open_ and chances[key] <= 0.05 / (len(chances) - rank)
-        told[key] = ("worse" if np.mean(pairs[key]) > 0 else "BETTER") if open_ else "not told apart"
-    return told
-
-
-_names: list[str] = []
-_rivals: list[str] = []
-
-
-def _open(paths: Sequence[Path], rivals: Sequence[str]) -> None:
-    """In each process: what is searched in."""
+def _open(names: Sequence[str], rivals: tuple[str, ...]) -> None:
+    """In each process: what is searched in, and where searches are kept."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    _recordings[:] = [recording_file.read(path) for path in paths]
-    _names[:] = [path.name for path in paths]
-    _rivals[:] = rivals
+    recordings = {name: recording_file.read(name) for name in names}
+    _processes[:] = [_Process(recordings=recordings, rivals=rivals, store=_Memory())]
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("search_quality.py: interrupted, nothing was found")

@@ -1,25 +1,49 @@
 """What the configs of a recording are really like, as the rounds tell that a search did not draw from.
 
-A config's own held-out blocks are few, and the best of many noisy medians is better than any config is. So the truth is
-a smooth function over the configs, fitted to the robust locations of their blocks with the standard errors of these;
-how sure it is at each config is the floor under which no search can be judged.
+In three steps, for throughput, latency and their ratio, all on logarithms:
+
+1. Levels: each block is its config's level times its round's, times noise. Both are fitted by Huber's weights, and what
+   a disturbed round tells weighs less. That takes the host's drift out, which all configs of a round share.
+2. Errors: how far each config's own blocks lie from that, leaning on how far those of all do.
+3. Smoothing: the best of many noisy levels is better than any config is. So a Gaussian process over the configs, with a
+   part that a config shares with nobody, weighs each level with what its neighbours say. A config without a block in
+   these rounds is told by its neighbours alone.
+
+How sure all that is stands beside each value; below it no search can be judged. The code that searches has no part in
+it. truth_error.py judges it on made-up recordings, of which the truth is known.
 """
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
-from ovtune import stats
 from ovtune.config import Config
 from ovtune.goal import Prefer
 from ovtune.measurement import LatencyMetric
 from ovtune.proposal import features
 from ovtune.recording import Recording, block_of
-from ovtune.regression import Array, Regression
 from ovtune.replay import setup_of
 
-_LEAST_SPREAD = 0.01
+Array = NDArray[np.float64]
+_STEPS = 15
+_HUBER = 1.345
+_EFFICIENCY = 0.95
+"""How much of what normal noise tells Huber's weights keep."""
+_OUTLIER, _FEW = 4.0, 5
+"""How far out a block may lie to count for its config's error; of fewer blocks, nobody knows which one is wrong."""
+_PRIOR_WEIGHT = 3.0
+_ROUND_WEIGHT = 3.0
+_ENOUGH = 10
+"""From how many configs on a round tells its own drift and spread."""
+_USUAL, _USUAL_WEIGHT = 0.04, 6.0
+"""The spread that is leaned on where blocks are few, and as how many it counts."""
+_LENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
+_OWN_SHARES = (0.003, 0.03, 0.1, 0.3, 1.0)
+_SIZES, _LEAST_SIZE = (0.3, 1.0), 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,100 +71,207 @@ AIMS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """The logarithms of one quantity, one for each config, and the covariance of their errors."""
+
+    mean: Array
+    covariance: Array
+
+    @property
+    def error(self) -> Array:
+        """The standard error of each."""
+        return np.sqrt(np.diag(self.covariance))
+
+    def apart(self, one: int, other: int) -> float:
+        """The standard error of the difference of two of them."""
+        c = self.covariance
+        return float(np.sqrt(max(c[one, one] + c[other, other] - 2 * c[one, other], 0.0)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """The logarithms of throughput and latency of each config, and how sure they are.
+    """What each config is like, and how sure that is.
 
     Attributes:
-        configs: The configs that ran in the rounds held out.
-        gain: The logarithm of each one's throughput.
-        slow: The logarithm of each one's latency in ms.
-        gain_error: The standard error of ``gain``.
-        slow_error: The standard error of ``slow``.
+        configs: The configs that ran in any round.
+        gain: Throughput.
+        slow: Latency in ms.
+        power: Throughput / latency.
         answers: Which of the configs are OpenVINO's own answers.
     """
 
     configs: tuple[Config, ...]
-    gain: Array
-    slow: Array
-    gain_error: Array
-    slow_error: Array
+    gain: Fitted
+    slow: Fitted
+    power: Fitted
     answers: tuple[int, ...]
 
     def place(self, config: Config) -> int | None:
-        """Which of the configs it is; None for one that never ran in the rounds held out."""
+        """Which of the configs it is; None for one that never ran."""
         return next((i for i, other in enumerate(self.configs) if other.key == config.key), None)
 
     def limit_ms(self, aim: Aim) -> float | None:
         """The latency limit of ``aim``."""
-        return None if aim.limit is None else float(np.exp(np.quantile(self.slow, aim.limit)))
+        return None if aim.limit is None else float(np.exp(np.quantile(self.slow.mean, aim.limit)))
 
     def worth(self, aim: Aim) -> Array:
-        """How good each config is, as a logarithm; what is over the limit by more than its error is worth that less."""
+        """How good each config is, as a logarithm.
+
+        What is over the limit by more than twice its error is worth as much less as it is over; what is over by less
+        counts as within, but as no better than the best that is within.
+        """
         limit_ms = self.limit_ms(aim)
-        match aim.prefer:
-            case "latency":
-                value = -self.slow
-            case "balanced":
-                value = self.gain - self.slow
-            case _:
-                value = self.gain
+        about = self._about(aim)
+        value = -about.mean if aim.prefer == "latency" else about.mean
         if limit_ms is None:
             return value
-        over = np.maximum(self.slow - np.log(limit_ms) - 2 * self.slow_error, 0)
-        best = float(np.max(value[over == 0]))
-        return np.where(over > 0, np.minimum(value, best) - over, value)
+        over = self.slow.mean - np.log(limit_ms)
+        best = float(np.max(value[over <= 1e-9]))
+        beyond = np.maximum(over - 2 * self.slow.error, 0)
+        return np.where(over > 1e-9, np.minimum(value, best) - beyond, value)
 
     def error(self, aim: Aim) -> float:
-        """The standard error of the difference of two configs that are among the best, at the median."""
-        worth = self.worth(aim)
-        near = np.argsort(-worth)[:10]
-        own = {"throughput": self.gain_error, "latency": self.slow_error}.get(aim.prefer)
-        own = np.hypot(self.gain_error, self.slow_error) if own is None else own
-        return float(np.sqrt(2) * np.median(own[near]))
+        """The standard error of the difference of two configs that are among the best ten, at the median."""
+        near = [int(i) for i in np.argsort(-self.worth(aim))[:10]]
+        apart = [self._about(aim).apart(one, other) for k, one in enumerate(near) for other in near[:k]]
+        return float(np.median(apart)) if apart else 0.0
+
+    def apart(self, aim: Aim, one: int, other: int) -> float:
+        """The standard error of the difference of two configs."""
+        return self._about(aim).apart(one, other)
 
     def within_5_percent(self, aim: Aim) -> float:
         """The share of the configs that are within 5 % of the best."""
         worth = self.worth(aim)
         return float(np.mean(worth >= worth.max() + np.log(0.95)))
 
+    def front_share(self, places: Collection[int]) -> float:
+        """The hypervolume of some configs' true values as a share of that of all configs."""
+        total = self._volume(range(len(self.configs)))
+        return self._volume(places) / total if total > 0 else 1.0
+
+    def _about(self, aim: Aim) -> Fitted:
+        return {"throughput": self.gain, "latency": self.slow, "balanced": self.power}[aim.prefer]
+
+    def _volume(self, places: Collection[int]) -> float:
+        """The area that dominates the corner of the lowest throughput and the highest latency, on logarithms."""
+        gain, speed = self.gain.mean - self.gain.mean.min(), self.slow.mean.max() - self.slow.mean
+        area, height = 0.0, 0.0
+        for width, tall in sorted(((gain[i], speed[i]) for i in places), reverse=True):
+            if tall > height:
+                area += width * (tall - height)
+                height = tall
+        return float(area)
+
 
 def truth_of(recording: Recording, rounds: Collection[int], metric: LatencyMetric) -> Truth:
-    """The truth by ``rounds`` of a recording."""
-    found: dict[str, tuple[Config, list[tuple[float, float]]]] = {}
+    """The truth by ``rounds`` of a recording, in which at least two of its configs ran."""
+    order = {round_: place for place, round_ in enumerate(sorted(rounds))}
+    configs = tuple({r.config.key: r.config for r in recording.records if r.ok}.values())
+    places = {config.key: place for place, config in enumerate(configs)}
+    seen: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for record in recording.records:
-        if record.ok and record.round in rounds:
+        if record.ok and record.round in order:
             block = block_of(record, recording.header, started_at=record.started_s)
-            _, values = found.setdefault(record.config.key, (record.config, []))
-            values.append((np.log(block.throughput_per_s), np.log(block.latency_ms(metric))))
-    configs = tuple(config for config, _ in found.values())
-    groups = [np.array(values) for _, values in found.values()]
+            both = float(np.log(block.throughput_per_s)), float(np.log(block.latency_ms(metric)))
+            seen.setdefault((places[record.config.key], order[record.round]), []).append(both)
+    gain, slow = np.full((2, len(configs), len(order)), np.nan)
+    for cell, values in seen.items():
+        gain[cell], slow[cell] = np.median(values, axis=0)
     points = features(configs)
     baselines = {baseline.config.key for baseline in setup_of(recording).baselines}
-    smooth = [_smooth(points, [group[:, column] for group in groups]) for column in (0, 1)]
+    fits = [smoothed(points, *levels(table)) for table in (gain, slow, gain - slow)]
     return Truth(
         configs=configs,
-        gain=smooth[0].mean,
-        slow=smooth[1].mean,
-        gain_error=smooth[0].deviation,
-        slow_error=smooth[1].deviation,
-        answers=tuple(i for i, config in enumerate(configs) if config.key in baselines),
+        gain=fits[0],
+        slow=fits[1],
+        power=fits[2],
+        answers=tuple(place for key, place in places.items() if key in baselines),
     )
 
 
-def _smooth(points: Array, groups: Sequence[Array]) -> Regression:
-    spread = max(float(np.median([stats.scale(group) for group in groups if len(group) > 2])), _LEAST_SPREAD)
-    values = [stats.location(group) for group in groups]
-    errors = [max(spread, stats.scale(group) if len(group) > 4 else 0.0) / np.sqrt(len(group)) for group in groups]
-    return Regression(points, np.arange(len(points)), values, errors)
+def levels(table: Array) -> tuple[Array, Array]:
+    """The level of each row of a table and its standard error; NaN for a row that holds nothing.
+
+    Args:
+        table: Logarithms, a row for each config and a column for each round; NaN where there is no block.
+    """
+    rows = np.flatnonzero(np.any(~np.isnan(table), axis=1))
+    level, error = np.full((2, len(table)), np.nan)
+    found = table[rows][:, np.any(~np.isnan(table), axis=0)]
+    level[rows], error[rows] = _fit(found)
+    return level, error
 
 
-def volume(truth: Truth, places: Collection[int]) -> float:
-    """The hypervolume of some configs' true values, on logarithms, above the worst of all configs."""
-    low = np.array([truth.gain.min(), -truth.slow.max()])
-    corners = sorted(((truth.gain[i] - low[0], -truth.slow[i] - low[1]) for i in places), reverse=True)
-    area, height = 0.0, 0.0
-    for width, tall in corners:
-        if tall > height:
-            area += width * (tall - height)
-            height = tall
-    return float(area)
+def _fit(table: Array) -> tuple[Array, Array]:
+    """Levels and errors of a table without empty rows and columns."""
+    seen = ~np.isnan(table)
+    count, width = seen.sum(axis=1), seen.sum(axis=0)
+    value = np.where(seen, table, 0.0)
+    level, drift = np.nanmedian(table, axis=1), np.zeros(table.shape[1])
+    freedom = np.sqrt(np.maximum(1 - 1 / count, 0.5))[:, None]
+    for _ in range(_STEPS):
+        residual = np.where(seen & (count > 1)[:, None], (value - level[:, None] - drift) / freedom, np.nan)
+        spread = _spreads(residual)
+        far = np.abs(np.nan_to_num(residual)) / spread
+        weight = seen * np.minimum(1, _HUBER / np.maximum(far, 1e-9)) / spread**2
+        level = np.sum(weight * (value - drift), axis=1) / np.sum(weight, axis=1)
+        drift = np.sum(weight * (value - level[:, None]), axis=0) / np.sum(weight, axis=0)
+        drift *= np.where(width < _ENOUGH, 0.0, width / (width + _ROUND_WEIGHT))
+        drift -= np.median(drift)
+    most = np.where(count < _FEW, np.inf, _OUTLIER)[:, None]
+    far = np.minimum(np.abs(np.nan_to_num(residual)) / spread, most) ** 2
+    own = (_PRIOR_WEIGHT + (count - 1) * far.sum(axis=1) / count) / (_PRIOR_WEIGHT + count - 1)
+    return level, np.sqrt(own / (_EFFICIENCY * np.sum(seen / spread**2, axis=1)))
+
+
+def _spreads(residual: Array) -> Array:
+    """For each round the standard deviation of its blocks: that of a quiet one, and of a disturbed one its own."""
+    told = np.sum(~np.isnan(residual), axis=0)
+    if not np.any(told):
+        return np.full(residual.shape[1], _USUAL)
+    wide = [column for column, n in enumerate(told) if n >= _ENOUGH]
+    own = np.array([1.4826 * np.nanmedian(np.abs(residual[:, column])) for column in wide])
+    seen = float(np.median(own)) if wide else 1.4826 * float(np.nanmedian(np.abs(residual)))
+    count = np.sum(told)
+    usual = np.sqrt((_USUAL_WEIGHT * _USUAL**2 + count * seen**2) / (_USUAL_WEIGHT + count))
+    spread = np.full(residual.shape[1], usual)
+    spread[wide] = np.maximum(own, spread[0])
+    return spread
+
+
+def smoothed(points: Array, level: Array, error: Array) -> Fitted:
+    """The levels, each weighed with what the others say by how near they lie; NaN for a level that nobody told.
+
+    A Gaussian process with a Matern 5/2 kernel and an independent part for each config; its size, its length and the
+    share of that part by marginal likelihood (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006).
+    """
+    known = np.flatnonzero(~np.isnan(level))
+    noise = np.diag(error[known] ** 2)
+    centre = float(np.median(level[known]))
+    target = level[known] - centre
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    between = distance[np.ix_(known, known)]
+    sizes = [share * max(float(np.mean(target**2)), _LEAST_SIZE) for share in _SIZES]
+    shapes = list(itertools.product(sizes, _LENGTHS, _OWN_SHARES))
+    best = max(shapes, key=lambda shape: _likelihood(_kernel(between, *shape) + noise, target))
+    prior = _kernel(distance, *best)
+    across = np.linalg.solve(prior[np.ix_(known, known)] + noise, prior[known]).T
+    return Fitted(mean=centre + across @ target, covariance=prior - across @ prior[known])
+
+
+def _kernel(distance: Array, size: float, length: float, own: float) -> Array:
+    root = np.sqrt(5) * distance / length
+    shared = (1 + root + root**2 / 3) * np.exp(-root)
+    return np.asarray(size * ((1 - own) * shared + own * np.eye(len(distance))))
+
+
+def _likelihood(covariance: Array, target: Array) -> float:
+    factor = np.linalg.cholesky(covariance + 1e-10 * np.eye(len(target)))
+    whitened = solve_triangular(factor, target, lower=True, check_finite=False)
+    return float(-0.5 * whitened @ whitened - np.log(np.diag(factor)).sum())
+
+
+def rounds_of(recording: Recording) -> Sequence[int]:
+    """The rounds in which anything ran."""
+    return sorted({record.round for record in recording.records if record.ok})

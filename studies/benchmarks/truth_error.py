@@ -1,0 +1,144 @@
+"""Whether truth.py is as sure as it may be: on made-up recordings, of which the truth is known.
+
+    python studies/benchmarks/truth_error.py [--seeds 20]
+
+Configs on a grid have smooth true values with a part of their own. Their blocks have noise with heavy tails, mostly
+one-sided, in a host that drifts from round to round and is disturbed in some; all configs ran in the first rounds, the
+best and a few others in many more. For each of three shapes of recording:
+
+- within one, within two: how many of the differences from the configs' common level are off by at most that many of
+  truth's errors; of normal ones 68 % and 95 % would be;
+- off: how far they are off, at the median, and how far the levels of raw medians would be;
+- best: by how much the best config is better in truth.py than it really is, on average, and by how much the best of
+  the raw medians is.
+
+The exit status is 1 where fewer than 60 % lie within one error or 85 % within two, or the best is off by more than the
+half of one error.
+"""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from truth import Aim, rounds_of, truth_of
+
+from ovtune.config import Config
+from ovtune.environment import Environment
+from ovtune.model import Model
+from ovtune.recording import Header, Record, Recording
+from ovtune.workload import ClosedLoop
+
+AIM = Aim(prefer="throughput")
+GRID = tuple(
+    Config(device="CPU", nireq=nireq, batch_size=batch, properties={"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": n})
+    for nireq, batch, streams, n in itertools.product((1, 2, 4, 8, 16), (1, 4, 16), (1, 2, 4), (1, 2, 4))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How many rounds all configs are in, and how many more the best; the noise, and how many rounds are disturbed."""
+
+    name: str
+    rounds: int
+    focus_rounds: int
+    noise: float
+    disturbed: float
+
+
+SHAPES = (
+    Shape(name="as ovtune records", rounds=5, focus_rounds=35, noise=0.05, disturbed=0.1),
+    Shape(name="six rounds of all", rounds=6, focus_rounds=0, noise=0.05, disturbed=0.0),
+    Shape(name="a disturbed host", rounds=10, focus_rounds=30, noise=0.08, disturbed=0.35),
+)
+
+
+def main() -> int:
+    """Prints a line for each shape, and returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=20)
+    seeds = range(parser.parse_args().seeds)
+    print(f"{'':<20}{'within one':>11}{'within two':>12}{'error':>8}{'off':>8}{'raw':>8}{'best':>8}{'raw':>8}")
+    honest = True
+    for shape in SHAPES:
+        found = np.array([judged(shape, seed) for seed in seeds])
+        one, two, error, off, raw, best, raw_best = found.mean(axis=0)
+        print(
+            f"{shape.name:<20}{one:>11.0%}{two:>12.0%}{error:>8.1%}{off:>8.1%}{raw:>8.1%}{best:>+8.1%}{raw_best:>+8.1%}"
+        )
+        honest = honest and one >= 0.6 and two >= 0.85 and abs(best) <= error / 2
+    return int(not honest)
+
+
+def judged(shape: Shape, seed: int) -> tuple[float, ...]:
+    """What a recording of ``shape`` shows."""
+    generator = np.random.default_rng(seed)
+    real, slow = _real(generator), _real(generator)
+    recording = Recording(header=_header(), records=tuple(_records(shape, real, slow, generator)), sha256="0" * 64)
+    rounds = rounds_of(recording)
+    held_out = [r for i in range(0, len(rounds), 5) for r in generator.permutation(rounds[i : i + 5])[:2].tolist()]
+    truth = truth_of(recording, held_out, "p50")
+    real = real[[GRID.index(config) for config in truth.configs]]
+    off = truth.gain.mean - real
+    raw = _medians(recording, set(held_out), truth.configs) - real
+    off, raw = off - np.median(off), raw - np.nanmedian(raw)
+    far = np.abs(off) / truth.gain.error
+    best, raw_best = (float(np.nanmax(real + wrong) - real.max()) for wrong in (off, raw))
+    middle = (float(np.median(truth.gain.error)), float(np.median(np.abs(off))), float(np.nanmedian(np.abs(raw))))
+    return float(np.mean(far <= 1)), float(np.mean(far <= 2)), *middle, best, raw_best
+
+
+def _real(generator: np.random.Generator) -> np.ndarray:
+    """Smooth in each parameter and in some of their pairs, and a little of each config's own."""
+    numbers = np.log2([[c.nireq, c.batch_size, *map(float, c.properties.values())] for c in GRID])
+    scaled = numbers / numbers.max(axis=0)
+    slopes, bends = generator.normal(0, 0.3, 4), generator.normal(0, 0.3, (4, 4))
+    own = generator.normal(0, 0.02, len(GRID))
+    return np.asarray(4 + scaled @ slopes - np.einsum("ni,ij,nj->n", scaled, bends, scaled) + own)
+
+
+def _records(shape: Shape, real: np.ndarray, slow: np.ndarray, generator: np.random.Generator) -> Iterator[Record]:
+    count = shape.rounds + shape.focus_rounds
+    drift = 0.05 * generator.standard_normal(count)
+    disturbed = generator.random(count) < shape.disturbed
+    focus = np.union1d(np.argsort(-real)[:20], generator.permutation(len(GRID))[:6])
+    for number in range(count):
+        for place in generator.permutation(len(GRID) if number < shape.rounds else focus):
+            noise = shape.noise * (0.5 * generator.standard_t(4) + generator.exponential())
+            if disturbed[number]:
+                noise += generator.exponential(0.5)
+            yield Record(
+                round=number,
+                started_s=float(number),
+                config=GRID[int(place)],
+                ok=True,
+                throughput_per_s=float(np.exp(real[place] + drift[number] - noise)),
+                latency_ms={"p50": float(np.exp(slow[place] - drift[number] + noise))},
+                samples=100,
+                elapsed_s=1.0,
+                cost_s=2.0,
+            )
+
+
+def _medians(recording: Recording, rounds: set[int], configs: tuple[Config, ...]) -> np.ndarray:
+    """The logarithm of each config's median throughput in some rounds; NaN without a block."""
+    blocks: dict[str, list[float]] = {config.key: [] for config in configs}
+    for record in recording.records:
+        if record.round in rounds:
+            blocks[record.config.key].append(float(np.log(record.throughput_per_s or np.nan)))
+    return np.array([np.median(found) if found else np.nan for found in blocks.values()])
+
+
+def _header() -> Header:
+    return Header(
+        model=Model(name="made up", path="made-up", sha256="0" * 64, inputs=()),
+        workload=ClosedLoop(),
+        environment=Environment(openvino="", devices={}, cpu="", cpus=2, quota=None, memory_bytes=0, system=""),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
