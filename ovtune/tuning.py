@@ -1,6 +1,5 @@
 """The search: baselines, trials, elimination, duel. It emits events and prints nothing."""
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -19,7 +18,7 @@ from ovtune.goal import Goal, keeps
 from ovtune.ledger import Ledger, VisitStarted, Watch
 from ovtune.measurement import Block, LatencyMetric, Plan
 from ovtune.probing import Probing
-from ovtune.proposal import History, Reading, propose
+from ovtune.proposal import QUANTITIES, History, Reading, propose
 from ovtune.result import conclude, why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
@@ -28,6 +27,8 @@ from ovtune.workload import Capacity, Load
 
 REFER_EVERY = 8
 """After how many trials the reference config is visited again."""
+APART = 3
+"""How many visits lie at least between two trials of one config: neighbouring blocks err alike."""
 CONFIRM_S, CAPACITY_S = 120.0, 300.0
 """How long elimination and duel together, or the search for a capacity, may take unless told."""
 
@@ -148,7 +149,9 @@ class Tuning:
         self._sampler.give(trial, config)
         number, total = trial.number, max(self._budget.trials, trial.number + 1)
         started = VisitStarted(phase="search", number=number + 1, total=total, config=config)
-        plan = replace(self._budget.plan, shared=self._shared())
+        shared = self._shared()
+        again = config.key in shared.values()  # what is measured once more is not to be told by its own first block
+        plan = replace(self._budget.plan, shared={} if again else shared)
         outcome = self._ledger.visit(started, plan=plan, trial=number)
         if isinstance(outcome, SameAs) and self._alone_within(config, outcome):
             outcome = self._ledger.visit(started, plan=self._budget.plan, trial=number)
@@ -212,7 +215,7 @@ class Tuning:
 
     def _next(self) -> Config | None:
         study = self._ledger.study
-        return propose(study.setup.space, history_of(study, self._goal), seed=self._budget.seed)
+        return propose(study.setup.space, self._goal, history_of(study, self._goal), seed=self._budget.seed)
 
     def _soak(self, soak_s: float) -> None:
         """Runs the sides of the last duel, or what is recommended without one, once each without a pause."""
@@ -263,16 +266,28 @@ def history_of(study: Study, goal: Goal) -> History:
             infeasible.add(key)
         else:
             infeasible.discard(key)
-        estimate = field_.estimates.get(owners.get(key, key))
+    for key in tried:
+        estimate = field_.estimates.get(key) or field_.estimates.get(owners.get(key, key))
         if estimate is not None:
-            readings[key] = _reading(estimate, field_.metric, goal)
+            readings[key] = _reading(estimate, field_.metric)
+            if _unfit(estimate, goal):
+                infeasible.add(key)
     return History(
         first=tuple(dict.fromkeys((*(b.config for b in study.setup.baselines), *_near(study)))),
         tried=tried,
         readings=readings,
         infeasible=frozenset(infeasible),
+        outside=frozenset(key for key, estimate in field_.estimates.items() if estimate.outside),
         shared=owners,
+        recent=frozenset(visit.config.key for visit in study.visits[-APART:]),
     )
+
+
+def _unfit(estimate: Estimate, goal: Goal) -> bool:
+    """Whether a config breaks a limit that has little to do with how fast it is."""
+    memory, error = goal.max_memory_bytes, goal.max_error
+    heavy = memory is not None and estimate.memory_bytes > memory
+    return heavy or (error is not None and not keeps(estimate.outputs, error)) or not estimate.sustained
 
 
 def _near(study: Study) -> list[Config]:
@@ -288,13 +303,13 @@ def _near(study: Study) -> list[Config]:
     return near
 
 
-def _reading(estimate: Estimate, metric: LatencyMetric, goal: Goal) -> Reading:
+def _reading(estimate: Estimate, metric: LatencyMetric) -> Reading:
     latency = estimate.latency_ms[metric]
     if not isinstance(latency, Quantity):
         raise TypeError(f"{metric} is not available for every config")
+    throughput = estimate.throughput_per_s.error
     return Reading(
-        gain=goals.merit(estimate, goal.against, metric),
-        speed=-math.log(latency.value),
-        gain_error=estimate.throughput_per_s.error,
-        speed_error=latency.error,
+        values={name: goals.merit(estimate, name, metric) for name in QUANTITIES},
+        errors={"throughput": throughput, "latency": latency.error, "efficiency": throughput},
+        blocks=estimate.blocks,
     )

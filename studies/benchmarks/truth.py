@@ -16,7 +16,7 @@ from ovtune.goal import Prefer
 from ovtune.measurement import LatencyMetric
 from ovtune.proposal import features
 from ovtune.recording import Recording, block_of
-from ovtune.regression import Array, Regression
+from ovtune.regression import Array, Points, Regression
 from ovtune.replay import setup_of
 
 _LEAST_SPREAD = 0.01
@@ -127,7 +127,7 @@ def truth_of(recording: Recording, rounds: Collection[int], metric: LatencyMetri
     )
 
 
-def _smooth(points: Array, groups: Sequence[Array]) -> Regression:
+def _smooth(points: Points, groups: Sequence[Array]) -> Regression:
     spread = max(float(np.median([stats.scale(group) for group in groups if len(group) > 2])), _LEAST_SPREAD)
     values = [stats.location(group) for group in groups]
     errors = [max(spread, stats.scale(group) if len(group) > 4 else 0.0) / np.sqrt(len(group)) for group in groups]
