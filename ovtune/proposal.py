@@ -5,9 +5,9 @@ Gaussian processes over the configs tell what one more block is worth, be it of 
 before: how much better a config it is expected to let the goal choose, and how far it is expected to push the front.
 """
 
+import functools
 import itertools
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ovtune.config import Config, parameters
+from ovtune.config import Config, Scalar, parameters
 from ovtune.goal import Goal
 from ovtune.regression import Array, Points, Regression, squared_distances
 from ovtune.space import Space
@@ -31,8 +31,6 @@ _MOST_BLOCKS = 5
 _FRONT = 0.5
 """What the front counts beside the goal."""
 _MOST_KNOWN = 250
-_PLACES = np.linspace(-8.0, 8.0, 3201)
-_SHARES = np.array([0.5 * math.erfc(-z / math.sqrt(2)) for z in _PLACES])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +78,10 @@ def propose(space: Space, goal: Goal, history: History, *, seed: int) -> Config 
     free = np.array([key not in history.tried for key in keys])
     if not free.any():
         return None
-    twins = expected(configs, [c for key, c in history.tried.items() if _measured(key, history)], history.shared)
-    fresh = free & np.array([key not in twins for key in keys])
-    free = fresh if fresh.any() else free
+    if history.shared:
+        twins = expected(configs, [c for key, c in history.tried.items() if _measured(key, history)], history.shared)
+        fresh = free & np.array([key not in twins for key in keys])
+        free = fresh if fresh.any() else free
     points = features(configs)
     place = {key: i for i, key in enumerate(keys)}
     seen = np.array([place[key] for key in history.tried], dtype=int)
@@ -145,12 +144,13 @@ def _leading(goal: Goal, history: History) -> list[Config]:
 
 def _orders(goal: Goal, history: History) -> list[list[str]]:
     """The measured keys, best first: for the goal, by each objective, and by their product."""
+    front, worth, floors = _front(goal), _worth(goal), _floors(goal)
 
     def merits(key: str) -> tuple[tuple[float, ...], ...]:
         values = history.readings[key].values
-        one, other = (values[name] for name in _front(goal))
-        short = sum(max(floor - values[name], 0.0) for name, floor in _floors(goal).items())
-        return (short, -sum(values[name] for name in _worth(goal))), (-one,), (-other,), (-one - other,)
+        one, other = (values[name] for name in front)
+        short = sum(max(floor - values[name], 0.0) for name, floor in floors.items())
+        return (short, -sum(values[name] for name in worth)), (-one,), (-other,), (-one - other,)
 
     known = {key: merits(key) for key in sorted(history.readings)}
     return [sorted(known, key=lambda key: known[key][place]) for place in range(4)]
@@ -170,30 +170,45 @@ def _telling(goal: Goal, history: History) -> list[str]:
     return sorted([*chosen, *rest[:: math.ceil(len(rest) / (_MOST_KNOWN - len(chosen)))]])
 
 
-def features(configs: Sequence[Config]) -> Points:
+@functools.lru_cache(maxsize=4)
+def features(configs: tuple[Config, ...]) -> Points:
     """Each config as a point: numbers as logarithms between 0 and 1, the others as one coordinate per value."""
-    flat = [parameters(config) for config in configs]
     columns: list[Array] = []
     owners: list[int] = []
-    for owner, name in enumerate(dict.fromkeys(key for one in flat for key in one)):
-        values = [one.get(name) for one in flat]
-        places = {value: place for place, value in enumerate(dict.fromkeys((type(v), v) for v in values))}
-        at = np.array([places[type(v), v] for v in values])
-        distinct = [value for _, value in places]
-        added = _columns(distinct)
-        columns += [column[at] for column in added]
+    for owner, (codes, values) in enumerate(_coded(configs)):
+        added = _columns(values)
+        columns += [column[codes] for column in added]
         owners += [owner] * len(added)
     if not columns:
         return Points(rows=np.zeros((len(configs), 1)), owners=np.zeros(1, dtype=int))
     return Points(rows=np.column_stack(columns), owners=np.unique(owners, return_inverse=True)[1])
 
 
+@functools.lru_cache(maxsize=4)
+def _coded(configs: tuple[Config, ...]) -> tuple[tuple[NDArray[np.int_], tuple[object, ...]], ...]:
+    """For each parameter the number of each config's value, and the values; None stands for one that is not set."""
+    flat = [_parameters(config) for config in configs]
+    found = []
+    for name in dict.fromkeys(itertools.chain.from_iterable(flat)):
+        values = [one.get(name) for one in flat]
+        kinds = {pair: place for place, pair in enumerate(dict.fromkeys(zip(map(type, values), values, strict=True)))}
+        codes = np.array([kinds[pair] for pair in zip(map(type, values), values, strict=True)], dtype=int)
+        found.append((codes, tuple(value for _, value in kinds)))
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=8192)
+def _parameters(config: Config) -> Mapping[str, Scalar]:
+    """The parameters of a config, which proposals ask for again and again."""
+    return parameters(config)
+
+
 def _columns(values: Sequence[object]) -> list[Array]:
-    """The coordinates of the different values of one parameter; None stands for one that is not set."""
+    """The coordinates of the different values of one parameter."""
     if len(values) < 2:
         return []
-    set_ = [v for v in values if v is not None]
-    if all(isinstance(v, int | float) and not isinstance(v, bool) and v >= 0 for v in set_):
+    given = [v for v in values if v is not None]
+    if all(isinstance(v, int | float) and not isinstance(v, bool) and v >= 0 for v in given):
         logs = np.array([math.log2(1 + v) if isinstance(v, int | float) else math.nan for v in values])
         low, high = np.nanmin(logs), np.nanmax(logs)
         return [np.nan_to_num((logs - low) / max(high - low, 1e-9), nan=-0.5)]
@@ -269,7 +284,8 @@ class _Outlook:
     def _closer(self, nearest: float) -> Array:
         """Where no measured config keeps the limits: how much closer to them each is expected to come."""
         gaps = [(self._mean[name] - floor, self._step[name]) for name, floor in _floors(self._goal).items()]
-        return np.min([expected_excess(gap + nearest, step) - expected_excess(gap, step) for gap, step in gaps], axis=0)
+        nearer = [expected_excess(gap + nearest, step) - expected_excess(gap, step) for gap, step in gaps]
+        return functools.reduce(np.minimum, nearer)
 
     def _volume(self, fit: NDArray[np.int_]) -> Array:
         """The area that one more block of each config is expected to add above the front of those that are known.
@@ -293,8 +309,11 @@ class _Outlook:
 
 
 def normal(z: Array) -> Array:
-    """The standard normal distribution function."""
-    return np.interp(z, _PLACES, _SHARES)
+    """The standard normal distribution function, to 1e-7 (Abramowitz and Stegun 1964, 26.2.17)."""
+    t = 1 / (1 + 0.2316419 * np.abs(z))
+    series = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
+    tail = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi) * series
+    return np.where(z > 0, 1 - tail, tail)
 
 
 def expected_excess(mean: Array, deviation: Array) -> Array:
@@ -304,7 +323,7 @@ def expected_excess(mean: Array, deviation: Array) -> Array:
     return np.maximum(value, 0)
 
 
-def _hope(configs: Sequence[Config], rows: Array, known: NDArray[np.int_], blocked: NDArray[np.int_]) -> Array:
+def _hope(configs: tuple[Config, ...], rows: Array, known: NDArray[np.int_], blocked: NDArray[np.int_]) -> Array:
     """The chance that a config runs: by how near it lies to configs that did and that did not, and by its worst value.
 
     What a device refuses is most often one value of one parameter, whatever the others are.
@@ -312,8 +331,9 @@ def _hope(configs: Sequence[Config], rows: Array, known: NDArray[np.int_], block
     if len(blocked) == 0:
         return np.ones(len(rows))
     ran, failed = (np.exp(-8 * squared_distances(rows, rows[some])).sum(axis=1) for some in (known, blocked))
-    flat = [parameters(config).items() for config in configs]
-    good, bad = (Counter(item for i in some for item in flat[i]) for some in (known, blocked))
-    worst = np.array([min((good[item] + 1) / (good[item] + bad[item] + 1) for item in items) for items in flat])
+    worst = np.ones(len(rows))
+    for codes, values in _coded(configs):
+        good, bad = (np.bincount(codes[some], minlength=len(values)) for some in (known, blocked))
+        worst = np.minimum(worst, ((good + 1) / (good + bad + 1))[codes])
     chance: Array = worst * (ran + 1) / (ran + failed + 1)
     return chance

@@ -22,7 +22,7 @@ from ovtune.proposal import QUANTITIES, History, Reading, propose
 from ovtune.result import conclude, why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
-from ovtune.study import Study, agreement_of, blocks_by_config, last_confirmation
+from ovtune.study import Baseline, Study, agreement_of, blocks_by_config, last_confirmation
 from ovtune.workload import Capacity, Load
 
 REFER_EVERY = 8
@@ -273,7 +273,7 @@ def history_of(study: Study, goal: Goal) -> History:
             if _unfit(estimate, goal):
                 infeasible.add(key)
     return History(
-        first=tuple(dict.fromkeys((*(b.config for b in study.setup.baselines), *_near(study)))),
+        first=tuple(dict.fromkeys((*(b.config for b in study.setup.baselines), *_near(study, field_.strongest)))),
         tried=tried,
         readings=readings,
         infeasible=frozenset(infeasible),
@@ -290,17 +290,17 @@ def _unfit(estimate: Estimate, goal: Goal) -> bool:
     return heavy or (error is not None and not keeps(estimate.outputs, error)) or not estimate.sustained
 
 
-def _near(study: Study) -> list[Config]:
-    """What lies next to OpenVINO's own answers: half and double of the infer requests that it advises."""
+def _near(study: Study, strongest: Baseline | None) -> list[Config]:
+    """What lies next to OpenVINO's best answer for the goal: half and double of the infer requests that it advises.
+
+    Those of all answers would take more trials than many a search has, where there are several devices.
+    """
+    if strongest is None:
+        return []
     known = {c.key: c for c in study.setup.space.configs}
-    near = []
-    for baseline in study.setup.baselines:
-        for nireq in (baseline.config.nireq // 2, 2 * baseline.config.nireq):
-            if nireq >= 1:
-                neighbour = known.get(replace(baseline.config, nireq=nireq).key)
-                if neighbour is not None:
-                    near.append(neighbour)
-    return near
+    nireq = strongest.config.nireq
+    near = [replace(strongest.config, nireq=n).key for n in (nireq // 2, 2 * nireq) if n >= 1]
+    return [known[key] for key in near if key in known]
 
 
 def _reading(estimate: Estimate, metric: LatencyMetric) -> Reading:

@@ -199,7 +199,7 @@ def test_two_hundred_known_of_two_thousand() -> None:
 
 def test_features_put_equal_steps_at_equal_distances() -> None:
     """Numbers lie on a logarithmic scale between 0 and 1, choices apart; a parameter that never differs is left out."""
-    configs = [Config(device="CPU", nireq=n, properties={"PERFORMANCE_HINT": h}) for n in (1, 3, 7) for h in "AB"]
+    configs = tuple(Config(device="CPU", nireq=n, properties={"PERFORMANCE_HINT": h}) for n in (1, 3, 7) for h in "AB")
     points = features(configs)
     assert points.rows.shape == (6, 3)
     assert points.owners.tolist() == [0, 0, 1]
@@ -211,7 +211,7 @@ def test_features_put_equal_steps_at_equal_distances() -> None:
 def test_features_of_odd_values_are_finite() -> None:
     """A property that only some configs have, negative numbers, booleans and texts all become finite coordinates."""
     odd: list[dict[str, bool | int | float | str]] = [{}, {"P": -1}, {"P": 8}, {"Q": True}, {"Q": False}, {"R": "x"}]
-    points = features([Config(device="CPU", nireq=1, properties=one) for one in odd]).rows
+    points = features(tuple(Config(device="CPU", nireq=1, properties=one) for one in odd)).rows
     assert np.isfinite(points).all()
     assert len({tuple(p) for p in points}) == len(odd)
 
