@@ -25,10 +25,10 @@ Name = Literal["throughput", "latency", "efficiency"]
 QUANTITIES: tuple[Name, ...] = ("throughput", "latency", "efficiency")
 _START = 5
 _LEADING = 3
-_AGAIN = 0.3
+_AGAIN = 0.1
 """What a repeat counts beside a new config: the few best are measured again after the search, whatever it does."""
 _MOST_BLOCKS = 5
-_FRONT = 0.5
+_FRONT = 1.0
 """What the front counts beside the goal."""
 _MOST_KNOWN = 250
 
