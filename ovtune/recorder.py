@@ -154,8 +154,8 @@ class Recorder:
 def spread(setup: Setup, count: int | None, *, seed: int) -> list[Config]:
     """OpenVINO's own answers, and as many more configs as make ``count``, each as far as can be from all before it."""
     own = [baseline.config for baseline in setup.baselines]
-    everyone = list(dict.fromkeys((*own, *setup.space.configs)))
-    points = features(everyone)
+    everyone = tuple(dict.fromkeys((*own, *setup.space.configs)))
+    points = features(everyone).rows
     ties = np.random.default_rng(seed).random(len(everyone))
     chosen = list(range(len(own)))
     distance = np.full(len(everyone), _FAR)

@@ -84,7 +84,8 @@ class Progress:
                 self._study = study
                 self._phase_done += 1
                 self._standing = _standing(study, self._goal)
-                return f"{_label(started)}: {_asked(started)}: {outcome_words(event.outcome)}"
+                again = ", once more" if _seen_before(started, study) else ""
+                return f"{_label(started)}: {_asked(started)}{again}: {outcome_words(event.outcome)}"
 
     def left_s(self) -> float:
         """The time left: what the trials that are left take at the present pace, and the confirmation."""
@@ -139,6 +140,12 @@ def _label(started: VisitStarted) -> str:
             return f"{started.phase} {place}"
         case "duel" | "capacity" | "verification":
             return f"{started.phase} block {place}"
+
+
+def _seen_before(started: VisitStarted, study: Study) -> bool:
+    """Whether an earlier trial of a search had the config of this one."""
+    earlier = (v for v in study.visits if v.trial is not None and v.trial < started.number - 1)
+    return started.phase == "search" and any(v.config == started.config for v in earlier)
 
 
 def _asked(started: VisitStarted) -> str:

@@ -1,6 +1,5 @@
 """The search: baselines, trials, elimination, duel. It emits events and prints nothing."""
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -19,15 +18,17 @@ from ovtune.goal import Goal, keeps
 from ovtune.ledger import Begun, Ledger, VisitStarted, Watch
 from ovtune.measurement import Block, LatencyMetric, Plan
 from ovtune.probing import Probing
-from ovtune.proposal import START, History, Reading, propose
+from ovtune.proposal import QUANTITIES, START, History, Reading, propose
 from ovtune.result import conclude, why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
-from ovtune.study import Study, agreement_of, blocks_by_config, complete, last_confirmation
+from ovtune.study import Baseline, Study, agreement_of, blocks_by_config, complete, last_confirmation
 from ovtune.workload import Capacity, Load
 
 REFER_EVERY = 8
 """After how many trials the reference config is visited again."""
+APART = 3
+"""How many visits lie at least between two trials of one config: neighbouring blocks err alike."""
 CONFIRM_S, CAPACITY_S = 120.0, 300.0
 """How long elimination and duel together, or the search for a capacity, may take unless told."""
 
@@ -143,7 +144,7 @@ class Tuning:
     def _idle(self) -> int:
         """How many trials in a row gained nothing, after those that come first in any case and a look around."""
         study = self._ledger.study
-        return patience.idle(study, self._goal, start=len(first_of(study)) + START)
+        return patience.idle(study, self._goal, start=len(history_of(study, self._goal).first) + START)
 
     def _why_no_more(self) -> str:
         setup = self._ledger.study.setup
@@ -167,7 +168,9 @@ class Tuning:
         self._sampler.give(trial, config)
         number, total = trial.number, max(self._budget.trials, trial.number + 1)
         started = VisitStarted(phase="search", number=number + 1, total=total, config=config)
-        plan = replace(self._budget.plan, shared=self._shared())
+        shared = self._shared()
+        again = config.key in shared.values()  # what is measured once more is not to be told by its own first block
+        plan = replace(self._budget.plan, shared={} if again else shared)
         outcome = self._ledger.visit(started, plan=plan, trial=number)
         if isinstance(outcome, SameAs) and self._alone_within(config, outcome):
             outcome = self._ledger.visit(started, plan=self._budget.plan, trial=number)
@@ -234,7 +237,7 @@ class Tuning:
         if self._budget.only_front:
             tried = {visit.config.key for visit in study.visits}
             return next((config for config in leading(study) if config.key not in tried), None)
-        return propose(study.setup.space, history_of(study, self._goal), seed=self._budget.seed)
+        return propose(study.setup.space, self._goal, history_of(study, self._goal), seed=self._budget.seed)
 
     def _soak(self, soak_s: float) -> None:
         """Runs the sides of the last duel, or what is recommended without one, once each without a pause."""
@@ -285,15 +288,20 @@ def history_of(study: Study, goal: Goal) -> History:
             infeasible.add(key)
         else:
             infeasible.discard(key)
-        estimate = field_.estimates.get(owners.get(key, key))
+    for key in tried:
+        estimate = field_.estimates.get(key) or field_.estimates.get(owners.get(key, key))
         if estimate is not None:
-            readings[key] = _reading(estimate, field_.metric, goal)
+            readings[key] = _reading(estimate, field_.metric)
+            if _unfit(estimate, goal):
+                infeasible.add(key)
     return History(
-        first=first_of(study),
+        first=tuple(dict.fromkeys((*leading(study), *_near(study, field_.strongest)))),
         tried=tried,
         readings=readings,
         infeasible=frozenset(infeasible),
+        outside=frozenset(key for key, estimate in field_.estimates.items() if estimate.outside),
         shared=owners,
+        recent=frozenset(visit.config.key for visit in study.visits[-APART:]),
     )
 
 
@@ -302,31 +310,33 @@ def leading(study: Study) -> tuple[Config, ...]:
     return tuple(dict.fromkeys((*(b.config for b in study.setup.baselines), *study.setup.led_by)))
 
 
-def first_of(study: Study) -> tuple[Config, ...]:
-    """What is measured before anything else, in order."""
-    return tuple(dict.fromkeys((*leading(study), *_near(study))))
+def _unfit(estimate: Estimate, goal: Goal) -> bool:
+    """Whether a config breaks a limit that has little to do with how fast it is."""
+    memory, error = goal.max_memory_bytes, goal.max_error
+    heavy = memory is not None and estimate.memory_bytes > memory
+    return heavy or (error is not None and not keeps(estimate.outputs, error)) or not estimate.sustained
 
 
-def _near(study: Study) -> list[Config]:
-    """What lies next to OpenVINO's own answers: half and double of the infer requests that it advises."""
+def _near(study: Study, strongest: Baseline | None) -> list[Config]:
+    """What lies next to OpenVINO's best answer for the goal: half and double of the infer requests that it advises.
+
+    Those of all answers would take more trials than many a search has, where there are several devices.
+    """
+    if strongest is None:
+        return []
     known = {c.key: c for c in study.setup.space.configs}
-    near = []
-    for baseline in study.setup.baselines:
-        for nireq in (baseline.config.nireq // 2, 2 * baseline.config.nireq):
-            if nireq >= 1:
-                neighbour = known.get(replace(baseline.config, nireq=nireq).key)
-                if neighbour is not None:
-                    near.append(neighbour)
-    return near
+    nireq = strongest.config.nireq
+    near = [replace(strongest.config, nireq=n).key for n in (nireq // 2, 2 * nireq) if n >= 1]
+    return [known[key] for key in near if key in known]
 
 
-def _reading(estimate: Estimate, metric: LatencyMetric, goal: Goal) -> Reading:
+def _reading(estimate: Estimate, metric: LatencyMetric) -> Reading:
     latency = estimate.latency_ms[metric]
     if not isinstance(latency, Quantity):
         raise TypeError(f"{metric} is not available for every config")
+    throughput = estimate.throughput_per_s.error
     return Reading(
-        gain=goals.merit(estimate, goal.against, metric),
-        speed=-math.log(latency.value),
-        gain_error=estimate.throughput_per_s.error,
-        speed_error=latency.error,
+        values={name: goals.merit(estimate, name, metric) for name in QUANTITIES},
+        errors={"throughput": throughput, "latency": latency.error, "efficiency": throughput},
+        blocks=estimate.blocks,
     )

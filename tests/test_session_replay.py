@@ -188,7 +188,7 @@ def test_strange_dimensions_and_devices(place: Place, tmp_path: Path) -> None:
         for depth in (1, 8)
     ]
     held = fake.recording([*(replace(b.config, device="NPU.7") for b in fake.BASELINES), *configs])
-    result = search(place, put(tmp_path / "r.gz", held), trials=10)
+    result = search(place, put(tmp_path / "r.gz", held), trials=60)
     assert {v.config for v in result.study.visits} == set(held.configs)
     assert result.baseline.name.endswith("on NPU.7")
 
@@ -197,7 +197,7 @@ def test_failures_are_kept_with_their_reasons(place: Place, tmp_path: Path) -> N
     """Lines that are not ok are infeasible trials, and nothing is recommended of them."""
     broken = HELD.configs[3]
     records = tuple(replace(r, ok=False, reason="CPU refuses it") if r.config == broken else r for r in HELD.records)
-    study = search(place, put(tmp_path / "r.gz", replace(HELD, records=records)), trials=len(HELD.configs)).study
+    study = search(place, put(tmp_path / "r.gz", replace(HELD, records=records)), trials=10 * len(HELD.configs)).study
     outcome = next(v.outcome for v in study.visits if v.config == broken)
     assert getattr(outcome, "reason", "") == "CPU refuses it"
 

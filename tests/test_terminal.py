@@ -107,21 +107,22 @@ class TestProgress:
         assert progress.left_s() == pytest.approx(CAPACITY_S - 50)
 
     @pytest.mark.parametrize(
-        ("phase", "label"),
+        ("phase", "number", "label", "again"),
         [
-            ("search", "trial 2 (3/9)"),
-            ("reference", "reference (3/9)"),
-            ("elimination", "elimination 3/9"),
-            ("duel", "duel block 3/9"),
+            ("search", 2, "trial 1 (2/9)", ""),
+            ("search", 3, "trial 2 (3/9)", ", once more"),
+            ("reference", 3, "reference (3/9)", ""),
+            ("elimination", 3, "elimination 3/9", ""),
+            ("duel", 3, "duel block 3/9", ""),
         ],
     )
-    def test_one_line_for_each_visit(self, phase: Phase, label: str) -> None:
+    def test_one_line_for_each_visit(self, phase: Phase, number: int, label: str, again: str) -> None:
         """Elsewhere than on a terminal a visit is one line: which one, which config, what came of it."""
         progress = terminal.Progress(Goal(), Budget(trials=9))
-        assert progress.update(started(3, total=9, phase=phase)) is None
-        line = progress.update(ended(3, total=9, phase=phase))
+        assert progress.update(started(number, total=9, phase=phase)) is None
+        line = progress.update(ended(number, total=9, phase=phase))
         assert line is not None
-        assert line.startswith(f"{label}: THROUGHPUT hint on CPU, nireq 2: ")
+        assert line.startswith(f"{label}: THROUGHPUT hint on CPU, nireq 2{again}: ")
         assert re.search(r"\d+/s, p50 [\d.]+ ms$", line)
 
     def test_view_survives_a_study_without_numbers(self) -> None:

@@ -24,8 +24,8 @@ from ovtune.recommendation import document_of
 from ovtune.result import conclude
 from ovtune.space import Space
 from ovtune.store import CONFIG_ATTRIBUTE, REASON_ATTRIBUTE
-from ovtune.study import Baseline, Setup, Study, agreement_of, blocks_by_config
-from ovtune.tuning import REFER_EVERY, first_of, history_of
+from ovtune.study import CHOOSING, Baseline, Setup, Study, agreement_of, blocks_by_config
+from ovtune.tuning import APART, REFER_EVERY, history_of
 from ovtune.wanted import Wanted
 from ovtune.workload import ConstantRate
 from tests import bench as benches
@@ -56,15 +56,17 @@ def test_baselines_come_first_and_trials_are_exact(bench: Bench) -> None:
     assert study.trials == len(of(study, "search")) == 15
     assert [v.trial for v in of(study, "search")] == list(range(15))
     assert study.stopped == "all 15 trials are done"
-    assert len({v.config.key for v in of(study, "search")}) == 15
     assert bench.load() == study
 
 
 def test_neighbours_of_the_baselines_follow(tmp_path: Path) -> None:
-    """Half and double of the infer requests that OpenVINO advises come next."""
-    study = benches.make(tmp_path).search(5, confirm_s=SHORT)
-    asked = [(v.config.hint, v.config.nireq) for v in of(study, "search")]
-    assert asked == [("LATENCY", 1), ("THROUGHPUT", 2), ("LATENCY", 2), ("THROUGHPUT", 1), ("THROUGHPUT", 4)]
+    """Half and double of the infer requests of OpenVINO's answer that is best for the goal come next."""
+    most, least = Goal(latency="p50", prefer="throughput"), Goal(latency="p50", prefer="latency")
+    for goal, expected in ((most, [("THROUGHPUT", 1), ("THROUGHPUT", 4)]), (least, [("LATENCY", 2)])):
+        study = benches.make(tmp_path / goal.prefer, goal=goal).search(4, confirm_s=SHORT)
+        asked = [(v.config.hint, v.config.nireq) for v in of(study, "search")]
+        assert asked[:2] == [("LATENCY", 1), ("THROUGHPUT", 2)]
+        assert asked[2 : 2 + len(expected)] == expected
 
 
 def test_every_outcome_is_counted_and_told(tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ def test_every_outcome_is_counted_and_told(tmp_path: Path) -> None:
         refused.key: Infeasible(reason="CPU refuses it"),
         broken.key: Failed(reason="ended by SIGSEGV"),
     }
-    study = bench.search(14, confirm_s=SHORT)
+    study = bench.search(100, confirm_s=SHORT)
     trials = bench.optuna_study().trials
     kinds = {v.trial: type(v.outcome).__name__ for v in of(study, "search")}
     state = {
@@ -84,7 +86,7 @@ def test_every_outcome_is_counted_and_told(tmp_path: Path) -> None:
         "Infeasible": TrialState.PRUNED,
         "Failed": TrialState.FAIL,
     }
-    assert len(trials) == 14
+    assert len(trials) == study.trials
     assert set(kinds.values()) == set(state)
     assert [t.state for t in trials] == [state[kinds[t.number]] for t in trials]
     reasons = {t.user_attrs[CONFIG_ATTRIBUTE]: t.user_attrs.get(REASON_ATTRIBUTE) for t in trials}
@@ -93,12 +95,12 @@ def test_every_outcome_is_counted_and_told(tmp_path: Path) -> None:
 
 
 def test_optuna_holds_the_reading_of_each_block(tmp_path: Path) -> None:
-    """A trial's values are the throughput and the latency of its own block, or of the one that it shares."""
+    """A trial's values are the throughput and the latency of its own block, or of the first one that it shares."""
     bench = benches.make(tmp_path, twins())
-    study = bench.search(14, confirm_s=SHORT)
-    blocks = {v.config.key: v.outcome for v in of(study, "search") if isinstance(v.outcome, Block)}
+    study = bench.search(30, confirm_s=SHORT)
+    blocks = {v.config.key: v.outcome for v in reversed(of(study, "search")) if isinstance(v.outcome, Block)}
     for trial, visit in zip(bench.optuna_study().trials, of(study, "search"), strict=True):
-        block = blocks[study.owners.get(visit.config.key, visit.config.key)]
+        block = visit.outcome if isinstance(visit.outcome, Block) else blocks[study.owners[visit.config.key]]
         assert trial.values == pytest.approx([block.throughput_per_s, float(np.median(block.latencies_ms))])
     assert study.owners
 
@@ -112,12 +114,53 @@ def test_latency_told_to_optuna_stays_the_one_that_it_was_named_after(bench: Ben
     assert bench.optuna_study().trials[-1].values[1] == pytest.approx(float(np.median(last.latencies_ms)))
 
 
-def test_shared_configs_are_never_measured_twice(tmp_path: Path) -> None:
-    """What the runtime runs alike is offered to the evaluator by its effective key, and measured once."""
-    study = benches.make(tmp_path, twins()).search(14, confirm_s=SHORT)
-    measured = Counter(v.outcome.effective_key for v in of(study, "search") if isinstance(v.outcome, Block))
-    assert max(measured.values()) == 1
+def test_of_configs_that_run_alike_one_is_measured(tmp_path: Path) -> None:
+    """What the runtime runs alike is offered to the evaluator by its effective key: all blocks are of one of them."""
+    study = benches.make(tmp_path, twins()).search(100, confirm_s=SHORT)
+    pairs = {(v.outcome.effective_key, v.config.key) for v in of(study, "search") if isinstance(v.outcome, Block)}
+    assert max(Counter(key for key, _ in pairs).values()) == 1
     assert len(study.owners) == 7
+
+
+def test_a_config_that_is_measured_again_is_a_trial_of_its_own(tmp_path: Path) -> None:
+    """A repeat counts as a trial with the same parameters and values of its own, some visits after the one before."""
+    bench = benches.make(tmp_path, small(12), evaluator=FakeEvaluator(noise=0.2))
+    study = bench.search(30, confirm_s=SHORT)
+    visits = of(study, "search")
+    again = {key for key, count in Counter(v.config.key for v in visits).items() if count > 1}
+    assert again
+    assert study.trials == len(visits)
+    for key in again:
+        trials = [t for t in bench.optuna_study().trials if t.user_attrs[CONFIG_ATTRIBUTE] == key]
+        assert len({tuple(t.params.items()) for t in trials}) == 1
+        assert len({tuple(t.values) for t in trials}) == len(trials) <= 5
+        places = [i for i, v in enumerate(study.visits) if v.config.key == key and v.phase == "search"]
+        assert all(b - a > APART for a, b in pairwise(places))
+        blocks = [v for v in study.visits if v.config.key == key and v.phase in CHOOSING]
+        assert survey_field(study, bench.goal).estimates[key].blocks == len(blocks)
+        assert history_of(study, bench.goal).readings[key].blocks == len(blocks)
+
+
+def test_a_repeat_goes_on_after_a_kill(tmp_path: Path) -> None:
+    """A search that was killed at any visit ends with the course that it would have had, repeats included."""
+    whole = benches.make(tmp_path / "whole", small(12), evaluator=FakeEvaluator(noise=0.2))
+    asked = [(v.phase, v.config.key) for v in whole.search(30, confirm_s=SHORT).visits if v.phase == "search"]
+    cut = benches.make(tmp_path / "cut", small(12), evaluator=FakeEvaluator(noise=0.2))
+    place = next(i for i, one in enumerate(asked) if one in asked[:i])
+    with pytest.raises(benches.KilledError):
+        cut.search(30, confirm_s=SHORT, dies_after=place)
+    study = cut.search(30, confirm_s=SHORT)
+    assert study.trials == len({v.trial for v in of(study, "search")}) == len(asked)
+    assert [(v.phase, v.config.key) for v in of(study, "search")][: place + 1] == asked[: place + 1]
+
+
+@pytest.mark.parametrize("goal", [replace(GOAL, max_error=1e-9), replace(GOAL, max_memory_bytes=1e-9)])
+def test_what_breaks_a_limit_that_speed_has_no_part_in_teaches(tmp_path: Path, goal: Goal) -> None:
+    """A config whose outputs are off or whose memory is too much counts as one that cannot run; its speed is known."""
+    bench = benches.make(tmp_path, small(12), goal=goal)
+    study = bench.search(6, confirm_s=SHORT)
+    history = history_of(study, bench.goal)
+    assert history.infeasible == set(history.readings) == set(history.tried)
 
 
 def test_exhausted_space_ends_the_search(tmp_path: Path) -> None:
@@ -356,8 +399,8 @@ def test_an_answer_of_openvinos_own_that_fails_is_tried_once_more(tmp_path: Path
     other = next(c for c in small(16).space.configs if c not in [b.config for b in fake.BASELINES])
     evaluator = Stumbling()
     evaluator.failing = frozenset({fake.BASELINES[1].config.key, other.key})
-    study = benches.make(tmp_path, small(16), evaluator=evaluator).search(16, confirm_s=SHORT)
-    outcomes = [v.outcome for v in study.visits if v.config == fake.BASELINES[1].config and v.trial is not None]
+    study = benches.make(tmp_path, small(16), evaluator=evaluator).search(100, confirm_s=SHORT)
+    outcomes = [v.outcome for v in study.visits if v.config == fake.BASELINES[1].config and v.trial == 1]
     assert [type(outcome) for outcome in outcomes] == [Failed, Block]
     assert [type(v.outcome) for v in study.visits if v.config == other] == [Failed]
     history = history_of(study, GOAL)
@@ -440,8 +483,9 @@ def test_trials_are_not_spent_on_what_runs_alike(tmp_path: Path) -> None:
     setup = small(12)
     halved = tuple(replace(c, precision="FP16") for c in setup.space.configs)
     setup = replace(setup, space=Space(configs=(*setup.space.configs, *halved)))
-    study = benches.make(tmp_path, setup).search(len(setup.space.configs), confirm_s=SHORT)
-    kinds = [type(v.outcome).__name__ for v in of(study, "search")]
+    study = benches.make(tmp_path, setup).search(200, confirm_s=SHORT)
+    firsts = {v.config.key: v for v in reversed(of(study, "search"))}
+    kinds = [type(v.outcome).__name__ for v in of(study, "search") if firsts[v.config.key] is v]
     half = len(kinds) // 2
     assert Counter(kinds) == {"Block": half, "SameAs": half}
     assert kinds[: half + 2].count("SameAs") <= 2
@@ -467,10 +511,11 @@ def test_a_config_that_alone_keeps_the_error_is_measured_by_itself(tmp_path: Pat
     bench = benches.make(tmp_path, setup, evaluator=Exact())
     bench.goal = replace(GOAL, max_error=limit)
     study = bench.search(10, confirm_s=SHORT)
-    own = {v.config.precision for v in study.visits if isinstance(v.outcome, Block)}
+    measured = {v.config for v in of(study, "search") if isinstance(v.outcome, Block)}
     shared = [v.config for v in study.visits if isinstance(v.outcome, SameAs)]
     assert shared
-    assert own == ({"FP16"} if limit is None and shared[0].precision == "FP32" else {"FP16", "FP32"})
+    both = {replace(c, precision="FP16") for c in measured if c.precision == "FP32"} & measured
+    assert bool(both) == (limit is not None)
     if limit is not None:
         assert conclude(study, bench.goal).recommended.precision == "FP32"
 
@@ -564,7 +609,7 @@ def test_patience_ends_the_search(tmp_path: Path) -> None:
     goal = replace(GOAL, prefer="latency")
     bench.goal = goal
     study = bench.search(80, patience=6, confirm_s=SHORT)
-    first = len(first_of(study)) + START
+    first = len(history_of(study, goal).first) + START
     assert first + 6 <= study.trials < 80
     assert study.stopped == "the last 6 trials gained nothing: neither the front nor the best for the goal moved"
     assert patience.idle(study, goal, start=first) == 6
@@ -579,4 +624,4 @@ def test_patience_is_not_lost_by_what_comes_first(tmp_path: Path) -> None:
     study = benches.make(tmp_path, small(16), evaluator=FakeEvaluator(noise=0, truth=lambda _: 100.0)).search(
         50, patience=1, confirm_s=SHORT
     )
-    assert study.trials > len(first_of(study)) + START
+    assert study.trials > len(history_of(study, GOAL).first) + START

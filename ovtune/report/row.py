@@ -19,7 +19,7 @@ from ovtune.report.number import NONE, Amount, amount, megabytes, number
 from ovtune.result import Result
 from ovtune.study import CHOOSING, Visit, agreement_of, blocks_by_config, reason_of, trials_of
 
-State = Literal["measured", "shared", "infeasible", "failed"]
+State = Literal["measured", "again", "shared", "infeasible", "failed"]
 _NESTED = "DEVICE_PROPERTIES."
 
 
@@ -54,7 +54,8 @@ class Row:
         words: Its config in words.
         names: What else the config is: recommended, or one of OpenVINO's own answers.
         state: What came of it.
-        shares: The trial whose measurements it shares, or None.
+        shares: The trial in whose row its measurements are told: that of the config which it ran exactly as, or the
+            first of its own config, where it is measured once more. None for its own.
         throughput: Inferences per second; None where nothing was measured.
         latency: Each latency metric; empty where nothing was measured.
         cpu: CPU time per inference; "" where nothing was measured.
@@ -90,7 +91,9 @@ class Row:
     @property
     def state_text(self) -> str:
         """What came of it, in words."""
-        return self.state if self.shares is None else f"same as trial {self.shares}"
+        if self.shares is None:
+            return self.state
+        return f"trial {self.shares} again" if self.state == "again" else f"same as trial {self.shares}"
 
 
 def rows_of(result: Result, names: Mapping[str, tuple[str, ...]], documents: Mapping[str, str]) -> tuple[Row, ...]:
@@ -107,6 +110,9 @@ def rows_of(result: Result, names: Mapping[str, tuple[str, ...]], documents: Map
     found = []
     for visit in visits:
         row = _row(result, visit, trials, blocks)
+        first = trials.get(visit.config.key)
+        if row.state == "measured" and first != visit.trial:
+            row = replace(row, state="again", shares=first)
         document = documents.get(visit.config.key)
         kind = "config" if document is None else "best"
         found.append(

@@ -178,7 +178,7 @@ def truth_of(recording: Recording, rounds: Collection[int], metric: LatencyMetri
     gain, slow = np.full((2, len(configs), len(order)), np.nan)
     for cell, values in seen.items():
         gain[cell], slow[cell] = np.median(values, axis=0)
-    points = features(configs)
+    points = features(configs).rows
     baselines = {baseline.config.key for baseline in setup_of(recording).baselines}
     fits = [smoothed(points, *levels(table)) for table in (gain, slow, gain - slow)]
     return Truth(

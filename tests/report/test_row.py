@@ -6,6 +6,7 @@ from ovtune.config import Config
 from ovtune.evaluator import Failed
 from ovtune.measurement import Block
 from ovtune.report.row import rows_of, settings_of
+from ovtune.result import conclude
 from tests.report import sample
 
 
@@ -14,6 +15,21 @@ def test_shared_trial() -> None:
     rows = rows_of(sample.result(), {}, {})
     assert rows[8].state_text == "same as trial 1"
     assert rows[8].throughput == rows[1].throughput
+
+
+def test_trial_that_measures_a_config_again() -> None:
+    """It names the first trial of the config, shows the figures of all its blocks, and shares its place in charts."""
+    made = sample.result().study
+    one, other = [v for v in made.visits if isinstance(v.outcome, Block) and v.trial is not None][2:4]
+    visits = [replace(v, config=one.config) if v is other else v for v in made.visits]
+    rows = rows_of(conclude(replace(made, visits=tuple(visits)), made.goal), {}, {})
+    told = {row.number: row for row in rows}
+    assert one.trial is not None
+    assert other.trial is not None
+    row = told[other.trial]
+    assert told[one.trial].state_text == "measured"
+    assert (row.state_text, row.shares) == (f"trial {one.trial} again", one.trial)
+    assert row.throughput == told[one.trial].throughput
 
 
 def test_doubts_of_a_shared_trial() -> None:
