@@ -85,7 +85,7 @@ def conclude(study: Study, goal: Goal) -> Result:
     field = survey_field(study, goal)
     if not field.estimates:
         raise MeasurementError(why_nothing(study))
-    best = goals.ranked(field.estimates.values(), goal, field.metric)[0]
+    best = field.best
     strongest = field.strongest or Baseline(name="the first config measured", config=_first_measured(field))
     owner = study.owner(strongest.config)
     fight = deciding_duel(study, goal, owner)
