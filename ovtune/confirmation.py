@@ -246,8 +246,9 @@ class Confirmation:
 
     def _owner(self, config: Config) -> Config:
         """The config whose blocks stand for ``config``: itself, or the one that runs alike."""
-        key = self._ledger.study.owner(config)
-        return self._field().estimates[key].config
+        study = self._ledger.study
+        key = study.owner(config)
+        return next(visit.config for visit in study.visits if visit.config.key == key)
 
     def _cost_s(self, config: Config) -> float:
         """What a visit to a measured config takes: the last ones tell, after which its compiled model was kept."""
