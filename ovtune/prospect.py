@@ -5,6 +5,7 @@ of its neighbours, by a Gaussian process over all that were measured, and who le
 that a config keeps with some probability.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from statistics import NormalDist
@@ -13,6 +14,7 @@ from typing import assert_never
 import numpy as np
 
 from ovtune import goal as goals
+from ovtune import stats
 from ovtune.estimate import Estimate, Quantity
 from ovtune.goal import Goal
 from ovtune.measurement import LatencyMetric
@@ -28,7 +30,7 @@ class Prospect:
 
     Attributes:
         throughput: Its throughput, and how sure that is.
-        latency: The same of the latency that configs are compared by.
+        latency: The same of the latency that the goal asks for.
         worth: What may be expected of it for the goal, as a logarithm: its merit where it keeps the limits, and that of
             the strongest baseline where it does not, which is then what one is left with.
         leads: The chance that it is the best of its kind: of the baselines, or of all others.
@@ -49,7 +51,7 @@ def prospects(
     known = list(estimates.values())
     points = features([estimate.config for estimate in known])
     fast = _leaning(points, [estimate.throughput_per_s for estimate in known])
-    slow = _leaning(points, [_latency(estimate, metric) for estimate in known])
+    slow = _leaning(points, _latencies(known, goal, metric))
     chances = _chances(len(known))
     merits = _merits(known, fast, slow, chances, goal, metric)
     missing = _missing(known, fast, slow, chances, goal, metric)
@@ -70,10 +72,24 @@ def prospects(
     }
 
 
-def _latency(estimate: Estimate, metric: LatencyMetric) -> Quantity:
-    found = estimate.latency_ms[metric]
-    if not isinstance(found, Quantity):
-        raise TypeError(f"{metric} is not available for every config")
+def _latencies(known: list[Estimate], goal: Goal, metric: LatencyMetric) -> list[Quantity]:
+    """The latency that the goal asks for; where too few samples tell it, as far above ``metric`` as it mostly is."""
+    pairs = [(estimate.latency_ms[goal.latency], estimate.latency_ms[metric]) for estimate in known]
+    ratios = [
+        math.log(asked.value / told.value)
+        for asked, told in pairs
+        if isinstance(asked, Quantity) and isinstance(told, Quantity)
+    ]
+    above = float(np.median(ratios)) if ratios else 0.0
+    apart = stats.scale(np.array(ratios)) if ratios else 0.0
+    found = []
+    for asked, told in pairs:
+        if isinstance(asked, Quantity):
+            found.append(asked)
+        elif isinstance(told, Quantity):
+            found.append(Quantity(value=told.value * math.exp(above), error=math.hypot(told.error, apart)))
+        else:
+            raise TypeError(f"{metric} is not available for every config")
     return found
 
 
