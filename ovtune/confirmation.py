@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,14 +16,13 @@ from ovtune.ledger import Ledger, VisitStarted
 from ovtune.measurement import Block, Plan
 from ovtune.study import Sides, last_confirmation
 
-_ROUNDS = 3
+_ROUNDS, _MOST_ROUNDS = 3, 12
 _FAILED_ROUNDS = 3
 _LATE = 1.5
 _LATEST = 3
 _CHALLENGERS = 5
 _ANSWERS = 3
 _HOPE = 0.02
-_MOST_ROUNDS = 12
 _CHOOSING = 0.25
 
 
@@ -70,39 +69,43 @@ class Confirmation:
     def _eliminate(self, number: int, deadline: float) -> None:
         """Shuffled rounds over the finalists, until one of each kind is left or the duel needs the rest of the time.
 
-        Who has no chance to be the best is not visited again.
+        Who has no chance to be the best of its kind is not visited again.
         """
-        watch, visits = self._ledger.watch, self._ledger.study.visits
-        made = {(v.round, v.config.key) for v in visits if v.confirmation == number and v.phase == "elimination"}
+        visits = self._ledger.study.visits
         begun = min((v.number for v in visits if v.confirmation == number), default=len(visits))
         field = self._field(begun, 0)
-        time_s = deadline - self._duel_s(field) - watch.clock()
-        contenders = self._affordable(finalists(field), time_s)
+        until = deadline - self._duel_s(field)
+        contenders = self._affordable(finalists(field), until - self._ledger.watch.clock())
         generator = np.random.default_rng([self._seed, number])
         for round_ in range(_MOST_ROUNDS):
             contenders = [c for c in contenders if round_ < self._rounds_of(c, number)]
-            until = deadline - self._duel_s(field)
-            for place, index in enumerate(generator.permutation(len(contenders))):
-                config = contenders[int(index)]
-                if (round_, config.key) in made:
-                    continue
-                if watch.stopping() or watch.clock() + self._cost_s(config) > until:
-                    return
-                started = VisitStarted(
-                    phase="elimination", number=place + 1, total=len(contenders), config=config
-                )
-                self._ledger.visit(
-                    started,
-                    plan=self._planned(1 + round_),
-                    confirmation=number,
-                    round_=round_,
-                    reserved=duel.LEAST_PAIRS,
-                )
-            field = self._field(begun, round_ + 1)
-            left = {key for kind in _kinds(field) if len(kind) > 1 for key in kind}
-            contenders = [c for c in contenders if c.key in left]
-            if not contenders:
+            order = [contenders[int(index)] for index in generator.permutation(len(contenders))]
+            if not order or not self._round(order, number, round_, deadline - self._duel_s(field)):
                 return
+            field = self._field(begun, round_ + 1)
+            left = {key for kind in hopeful(field) if len(kind) > 1 for key in kind}
+            contenders = [c for c in contenders if c.key in left]
+
+    def _round(self, order: Sequence[Config], number: int, round_: int, until: float) -> bool:
+        """One round of an elimination, without the visits that were made before; whether it came to its end."""
+        watch = self._ledger.watch
+        eliminated = [v for v in self._ledger.study.visits if v.confirmation == number and v.phase == "elimination"]
+        made = {v.config.key for v in eliminated if v.round == round_}
+        before = sum(v.round < round_ for v in eliminated)
+        for place, config in enumerate(order, start=1):
+            if config.key in made:
+                continue
+            if watch.stopping() or watch.clock() + self._cost_s(config) > until:
+                return False
+            started = VisitStarted(phase="elimination", number=before + place, total=before + len(order), config=config)
+            self._ledger.visit(
+                started,
+                plan=self._planned(1 + round_),
+                confirmation=number,
+                round_=round_,
+                reserved=duel.LEAST_PAIRS,
+            )
+        return True
 
     def _rounds_of(self, config: Config, number: int) -> int:
         """In how many rounds of an elimination a config may be visited, so that its fresh blocks last for the duel.
@@ -132,7 +135,7 @@ class Confirmation:
         candidate, baseline = field.challenger.config, self._owner(field.strongest.config)
         pair_s = self._cost_s(candidate) + self._cost_s(baseline)
         affordable = int((deadline - self._ledger.watch.clock()) / pair_s)
-        cap = min(affordable, *self._fresh_pairs(candidate, baseline))
+        cap = min(affordable, self._fresh_pairs(candidate, baseline))
         if cap >= duel.LEAST_PAIRS:
             sides = Sides(
                 candidate=candidate,
@@ -144,10 +147,10 @@ class Confirmation:
             )
             self._ledger.plan_duel(number, sides)
 
-    def _fresh_pairs(self, candidate: Config, baseline: Config) -> list[int]:
-        """How many pairs of fresh blocks there are of two configs: a bound, or none."""
+    def _fresh_pairs(self, candidate: Config, baseline: Config) -> int:
+        """How many pairs of fresh blocks of two configs can be had, and no more than a duel makes."""
         fresh = [self._ledger.fresh_blocks(config) for config in (candidate, baseline)]
-        return [count for count in fresh if count is not None]
+        return min([duel.MOST_PAIRS, *(count for count in fresh if count is not None)])
 
     def _fought(self) -> int:
         """How many duels for this goal there were since the last trial."""
@@ -195,7 +198,7 @@ class Confirmation:
             return False
         if len(fight.pairs) >= fight.planned[-1] or self._failing():
             return True
-        if 0 in self._fresh_pairs(fight.candidate, fight.baseline):
+        if self._fresh_pairs(fight.candidate, fight.baseline) == 0:
             return True
         return len(fight.pairs) in fight.planned and not self._open(fight)
 
@@ -222,7 +225,7 @@ class Confirmation:
         if fight is None or len(fight.pairs) < fight.planned[-1] or not self._open(fight):
             return False
         fresh = self._fresh_pairs(fight.candidate, fight.baseline)
-        affordable = min(int(duel.SHARE * self._time_s / fight.pair_s), duel.MOST_PAIRS, *fresh)
+        affordable = min(int(duel.SHARE * self._time_s / fight.pair_s), fresh)
         return affordable >= duel.MORE * len(fight.pairs)
 
     def _up_to_date(self) -> bool:
@@ -273,19 +276,20 @@ def finalists(field: Field) -> list[Config]:
 
     The challengers are those that may be the best one, and after them the rest of the front.
     """
-    others, own = _kinds(field)
+    others, own = hopeful(field)
     on_front = goals.front(field.estimates.values(), field.metric, field.goal.against)
     others += [e.config.key for e in on_front if e.config.key not in {*others, *field.answers}]
     turns = itertools.zip_longest(others[:_CHALLENGERS], own[:_ANSWERS])
     return [field.estimates[key].config for turn in turns for key in turn if key is not None]
 
 
-def _kinds(field: Field) -> tuple[list[str], list[str]]:
+def hopeful(field: Field) -> tuple[list[str], list[str]]:
     """The keys of the challengers and of the baselines that may be the best of their kind, who leads first."""
     best = field.challenger.config.key if field.challenger is not None else None
-    known = sorted(field.prospects, key=lambda key: (key != best, -field.prospects[key].worth))
-    hopeful = [key for key in known if key == best or field.prospects[key].leads >= _HOPE]
-    return [k for k in hopeful if k not in field.answers], [k for k in hopeful if k in field.answers]
+    known = field.prospects
+    order = sorted(known, key=lambda key: (key != best, -known[key].worth))
+    chosen = [key for key in order if key == best or known[key].leads >= _HOPE]
+    return [key for key in chosen if key not in field.answers], [key for key in chosen if key in field.answers]
 
 
 def lead(field: Field) -> tuple[float, float]:
@@ -298,13 +302,15 @@ def lead(field: Field) -> tuple[float, float]:
     baseline = field.estimates[field.owners.get(field.strongest.config.key, field.strongest.config.key)]
     one, two = field.prospects[field.challenger.config.key], field.prospects[baseline.config.key]
     about = contested(field.goal, baseline, field.metric)
-    fast = math.log(one.throughput.value / two.throughput.value)
-    quick = math.log(two.latency.value / one.latency.value)
-    error = (one.throughput.error**2 + two.throughput.error**2, one.latency.error**2 + two.latency.error**2)
-    spread = (field.spread.throughput**2, field.spread.latency[field.metric] ** 2)
-    parts = {"latency": (0, 1), "balanced": (1, 1)}.get(about, (1, 0))
-    ahead = parts[0] * fast + parts[1] * quick
+    ahead = error = variance = 0.0
+    if about != "latency":
+        ahead += math.log(one.throughput.value / two.throughput.value)
+        error += one.throughput.error**2 + two.throughput.error**2
+        variance += 2 * field.spread.throughput**2
+    if about in {"latency", "balanced"}:
+        ahead += math.log(two.latency.value / one.latency.value)
+        error += one.latency.error**2 + two.latency.error**2
+        variance += 2 * field.spread.latency[field.goal.latency] ** 2
     if about == "efficiency":
         ahead = goals.merit(field.challenger, about, field.metric) - goals.merit(baseline, about, field.metric)
-    error_ = math.sqrt(sum(p * e for p, e in zip(parts, error, strict=True)))
-    return ahead - error_, math.sqrt(2 * sum(p * s for p, s in zip(parts, spread, strict=True)))
+    return ahead - math.sqrt(error), math.sqrt(variance)

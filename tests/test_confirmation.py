@@ -218,3 +218,38 @@ def test_arrivals_are_the_same_within_a_round_and_differ_between_rounds(tmp_path
             seeds.setdefault((visit.phase, visit.round), set()).add(seed)
     assert all(len(same) == 1 for same in seeds.values())
     assert len({seed for same in seeds.values() for seed in same}) == len(seeds) > 8
+
+
+@pytest.mark.parametrize(("held", "pairs"), [(60, 30), (31, 23), (20, 15), (12, 9), (11, 8)])
+def test_a_duel_fits_the_fresh_blocks_that_there_are(tmp_path: Path, held: int, pairs: int) -> None:
+    """What the search and a quarter of the rest in elimination leave is planned for, and no block is asked for twice."""
+    evaluator = FakeEvaluator(noise=0.2, truth=lambda _: 100.0, holds=lambda _: held)
+    bench = benches.make(tmp_path, small(16), evaluator=evaluator, goal=Goal(latency="p50", prefer="throughput"))
+    study = bench.search(10, confirm_s=150)
+    sides = study.duels[1]
+    assert sides.looks[-1] <= sides.wanted
+    assert sides.looks[-1] >= min(pairs, sides.wanted)
+    assert max(Counter(c.key for c in evaluator.asked).values()) <= held
+    result = conclude(study, bench.goal)
+    assert result.verdict.pairs in sides.looks
+    assert len(bench.search(10, confirm_s=150).visits) == len(study.visits)
+
+
+def test_too_few_fresh_blocks_leave_it_unconfirmed(tmp_path: Path) -> None:
+    """Where eight pairs cannot be had no duel is planned: what blocks there are choose, and nothing is asked twice."""
+    evaluator = FakeEvaluator(holds=lambda _: 4)
+    bench = benches.make(tmp_path, small(16), evaluator=evaluator)
+    study = bench.search(10)
+    assert not study.duels
+    assert of(study, "elimination")
+    assert max(Counter(c.key for c in evaluator.asked).values()) <= 4
+    assert conclude(study, bench.goal).verdict.kind == "unconfirmed"
+
+
+def test_elimination_ends_when_one_of_each_kind_is_left(tmp_path: Path) -> None:
+    """Without noise the first round tells who is best: the time that is left is the duel's."""
+    bench = benches.make(tmp_path, small(16), evaluator=FakeEvaluator(noise=0.0))
+    bench.goal = Goal(latency="p50", prefer="throughput")
+    study = bench.search(8, confirm_s=300)
+    assert max(v.round for v in of(study, "elimination")) <= 2
+    assert study.duels

@@ -162,7 +162,7 @@ def test_unconfirmed() -> None:
     assert result.measured.source == "search"
 
 
-@pytest.mark.parametrize(("pairs", "judged"), [(7, 0), (8, 8), (13, 8), (14, 14), (19, 14), (20, 20)])
+@pytest.mark.parametrize(("pairs", "judged"), [(7, 0), (9, 0), (10, 10), (19, 10), (20, 20)])
 def test_a_duel_is_judged_only_at_its_planned_looks(pairs: int, judged: int) -> None:
     """A duel that was cut off is judged by the last look that it reached; before the first one it is unconfirmed."""
     result = conclude(_fought(_truth(130), pairs=pairs), QUICK)
