@@ -104,7 +104,7 @@ def _leaning(points: Array, quantities: list[Quantity]) -> list[Quantity]:
 
 
 def _chances(count: int) -> Array:
-    """For each config the same normal deviates in an order of its own: exact for each, and independent of the others."""
+    """For each config the same normal deviates in an order of its own: exact for each, independent of the others."""
     steps = [NormalDist().inv_cdf((i + 0.5) / _DRAWS) for i in range(_DRAWS)]
     generator = np.random.default_rng(0)
     return np.array([generator.permutation(steps) for _ in range(count)])
