@@ -222,7 +222,7 @@ def test_arrivals_are_the_same_within_a_round_and_differ_between_rounds(tmp_path
 
 @pytest.mark.parametrize(("held", "pairs"), [(60, 30), (31, 23), (20, 15), (12, 9), (11, 8)])
 def test_a_duel_fits_the_fresh_blocks_that_there_are(tmp_path: Path, held: int, pairs: int) -> None:
-    """What search and elimination leave, the latter at most a quarter of the rest, is planned for; no block comes twice."""
+    """What search and elimination leave is planned for, which is most of them, and no block is asked for twice."""
     evaluator = FakeEvaluator(noise=0.2, truth=lambda _: 100.0, holds=lambda _: held)
     bench = benches.make(tmp_path, small(16), evaluator=evaluator, goal=Goal(latency="p50", prefer="throughput"))
     study = bench.search(10, confirm_s=150)
