@@ -300,16 +300,17 @@ def lead(field: Field) -> tuple[float, float]:
     if field.challenger is None or field.strongest is None:
         return 0.0, 0.0
     baseline = field.estimates[field.owners.get(field.strongest.config.key, field.strongest.config.key)]
-    one, two = field.prospects[field.challenger.config.key], field.prospects[baseline.config.key]
+    one, two = field.challenger.throughput_per_s, baseline.throughput_per_s
+    own, its = (field.prospects[e.config.key].latency for e in (field.challenger, baseline))
     about = contested(field.goal, baseline, field.metric)
     ahead = error = variance = 0.0
     if about != "latency":
-        ahead += math.log(one.throughput.value / two.throughput.value)
-        error += one.throughput.error**2 + two.throughput.error**2
+        ahead += math.log(one.value / two.value)
+        error += one.error**2 + two.error**2
         variance += 2 * field.spread.throughput**2
     if about in {"latency", "balanced"}:
-        ahead += math.log(two.latency.value / one.latency.value)
-        error += one.latency.error**2 + two.latency.error**2
+        ahead += math.log(its.value / own.value)
+        error += own.error**2 + its.error**2
         variance += 2 * field.spread.latency[field.goal.latency] ** 2
     if about == "efficiency":
         ahead = goals.merit(field.challenger, about, field.metric) - goals.merit(baseline, about, field.metric)

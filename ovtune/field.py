@@ -57,8 +57,10 @@ class Field:
 
     @cached_property
     def best(self) -> Estimate:
-        """The most promising config of all, a baseline or not."""
-        return max(self.estimates.values(), key=self._promise)
+        """The most promising config of all, a baseline or not: a finalist, where one keeps the limits."""
+        order = goals.ranked(self.estimates.values(), self.goal, self.metric)
+        order.sort(key=lambda e: (bool(goals.breaches(e, self.goal, self.metric)), e.config.key not in self.finals))
+        return order[0]
 
     @cached_property
     def challenger(self) -> Estimate | None:
@@ -70,8 +72,9 @@ class Field:
     def strongest(self) -> Baseline | None:
         """The best baseline for the goal."""
         answers = self.answers
-        best = max((self.estimates[key] for key in answers), key=self._promise, default=None)
-        return None if best is None else answers[best.config.key]
+        order = goals.ranked([self.estimates[key] for key in answers], self.goal, self.metric)
+        order.sort(key=lambda e: e.config.key not in self.finals)
+        return answers[order[0].config.key] if order else None
 
     def _promise(self, estimate: Estimate) -> tuple[bool, float]:
         key = estimate.config.key
@@ -162,11 +165,9 @@ def _steadiest(order: Sequence[Estimate], field: Field) -> Estimate | None:
 
 def _beaten(best: Estimate, other: Estimate, field: Field) -> bool:
     """Whether ``best`` promises more than ``other`` by more than their joint standard error."""
-    one, two = field.prospects[best.config.key], field.prospects[other.config.key]
-    errors = [one.throughput.error, two.throughput.error]
-    if field.goal.prefer in {"latency", "balanced"}:
-        errors += [one.latency.error, two.latency.error]
-    return one.worth - two.worth > math.hypot(*errors)
+    behind = field.prospects[best.config.key].worth - field.prospects[other.config.key].worth
+    error = math.hypot(best.throughput_per_s.error, other.throughput_per_s.error)
+    return behind > error * (2 if field.goal.prefer == "balanced" else 1)
 
 
 def last_duel(study: Study) -> Duel | None:

@@ -1,8 +1,7 @@
-"""What the measured configs may come to under a goal: each estimate leans on those of configs like it.
+"""What the measured configs may come to under a goal, as far as it is sure what they do.
 
-The best of many noisy readings is mostly one of the luckiest. So what a config did is taken together with what is known
-of its neighbours, by a Gaussian process over all that were measured, and who leads is a matter of chance, with limits
-that a config keeps with some probability.
+The best of many noisy readings is mostly one of the luckiest, and a latency within its error of a limit keeps it or
+does not. So who leads is a matter of chance, and a limit is kept with some probability.
 """
 
 import math
@@ -18,8 +17,6 @@ from ovtune import stats
 from ovtune.estimate import Estimate, Quantity
 from ovtune.goal import Goal
 from ovtune.measurement import LatencyMetric
-from ovtune.proposal import features
-from ovtune.regression import Array, Regression
 
 _DRAWS = 256
 
@@ -29,14 +26,12 @@ class Prospect:
     """What a config may come to.
 
     Attributes:
-        throughput: Its throughput, and how sure that is.
-        latency: The same of the latency that the goal asks for.
+        latency: The latency that the goal asks for, and how sure that is.
         worth: What may be expected of it for the goal, as a logarithm: its merit where it keeps the limits, and that of
             the strongest baseline where it does not, which is then what one is left with.
         leads: The chance that it is the best of its kind: of the baselines, or of all others.
     """
 
-    throughput: Quantity
     latency: Quantity
     worth: float
     leads: float
@@ -49,9 +44,8 @@ def prospects(
     if not estimates:
         return {}
     known = list(estimates.values())
-    points = features([estimate.config for estimate in known])
-    fast = _leaning(points, [estimate.throughput_per_s for estimate in known])
-    slow = _leaning(points, _latencies(known, goal, metric))
+    fast = [estimate.throughput_per_s for estimate in known]
+    slow = _latencies(known, goal, metric)
     chances = _chances(len(known))
     merits = _merits(known, fast, slow, chances, goal, metric)
     missing = _missing(known, fast, slow, chances, goal, metric)
@@ -67,7 +61,7 @@ def prospects(
             ahead = np.flatnonzero(kind)[np.argmax(worths[kind], axis=0)]
             leads += np.bincount(ahead, minlength=len(known)) / _DRAWS
     return {
-        key: Prospect(throughput=fast[i], latency=slow[i], worth=float(worths[i].mean()), leads=float(leads[i]))
+        key: Prospect(latency=slow[i], worth=float(worths[i].mean()), leads=float(leads[i]))
         for i, key in enumerate(estimates)
     }
 
@@ -93,31 +87,26 @@ def _latencies(known: list[Estimate], goal: Goal, metric: LatencyMetric) -> list
     return found
 
 
-def _leaning(points: Array, quantities: list[Quantity]) -> list[Quantity]:
-    """The quantities at the points, each leaning on those of the points near it."""
-    values = [float(np.log(quantity.value)) for quantity in quantities]
-    smooth = Regression(points, np.arange(len(points)), values, [quantity.error for quantity in quantities])
-    return [
-        Quantity(value=float(np.exp(mean)), error=float(error))
-        for mean, error in zip(smooth.mean, smooth.deviation, strict=True)
-    ]
-
-
-def _chances(count: int) -> Array:
+def _chances(count: int) -> stats.Array:
     """For each config the same normal deviates in an order of its own: exact for each, independent of the others."""
     steps = [NormalDist().inv_cdf((i + 0.5) / _DRAWS) for i in range(_DRAWS)]
     generator = np.random.default_rng(0)
     return np.array([generator.permutation(steps) for _ in range(count)])
 
 
-def _drawn(quantities: list[Quantity], chances: Array) -> Array:
-    drawn: Array = np.array([np.log(q.value) + q.error * row for q, row in zip(quantities, chances, strict=True)])
+def _drawn(quantities: list[Quantity], chances: stats.Array) -> stats.Array:
+    drawn: stats.Array = np.array([np.log(q.value) + q.error * row for q, row in zip(quantities, chances, strict=True)])
     return drawn
 
 
 def _merits(  # noqa: PLR0913, PLR0917 - what a draw consists of
-    known: list[Estimate], fast: list[Quantity], slow: list[Quantity], chances: Array, goal: Goal, metric: LatencyMetric
-) -> Array:
+    known: list[Estimate],
+    fast: list[Quantity],
+    slow: list[Quantity],
+    chances: stats.Array,
+    goal: Goal,
+    metric: LatencyMetric,
+) -> stats.Array:
     """The merit of each config in each draw; what slows a block down lowers throughput and raises latency alike."""
     match goal.prefer:
         case "throughput":
@@ -129,19 +118,24 @@ def _merits(  # noqa: PLR0913, PLR0917 - what a draw consists of
         case "efficiency":
             told = np.array([goals.merit(estimate, goal.prefer, metric) for estimate in known])
             errors = np.array([estimate.throughput_per_s.error for estimate in known])
-            merits: Array = told[:, None] + errors[:, None] * chances
+            merits: stats.Array = told[:, None] + errors[:, None] * chances
             return merits
         case _:
             assert_never(goal.prefer)
 
 
 def _missing(  # noqa: PLR0913, PLR0917 - what a draw consists of
-    known: list[Estimate], fast: list[Quantity], slow: list[Quantity], chances: Array, goal: Goal, metric: LatencyMetric
-) -> Array:
+    known: list[Estimate],
+    fast: list[Quantity],
+    slow: list[Quantity],
+    chances: stats.Array,
+    goal: Goal,
+    metric: LatencyMetric,
+) -> stats.Array:
     """How far each config is outside the limits in each draw, as the sum of the logarithms of what is missing."""
     others = replace(goal, max_latency_ms=None, min_throughput_per_s=None)
     fixed = np.array([goals.distance(estimate, others, metric) for estimate in known])
-    missing: Array = np.repeat(fixed[:, None], chances.shape[1], axis=1)
+    missing: stats.Array = np.repeat(fixed[:, None], chances.shape[1], axis=1)
     if goal.max_latency_ms is not None:
         missing += np.maximum(_drawn(slow, -chances) - np.log(goal.max_latency_ms), 0)
     if goal.min_throughput_per_s is not None:
