@@ -10,6 +10,7 @@ import numpy as np
 from ovtune import duel
 from ovtune import goal as goals
 from ovtune.config import Config
+from ovtune.estimate import Estimate
 from ovtune.field import LEAST_COST_S, Duel, Field, contested, last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted
@@ -22,7 +23,7 @@ _LATE = 1.5
 _LATEST = 3
 _CHALLENGERS = 5
 _ANSWERS = 3
-_HOPE = 0.02
+_HOPE, _CLEARLY = 0.02, 2.0
 _CHOOSING = 0.25
 
 
@@ -132,7 +133,8 @@ class Confirmation:
         field = self._field()
         if field.challenger is None or field.strongest is None or self._ledger.watch.stopping():
             return
-        candidate, baseline = field.challenger.config, self._owner(field.strongest.config)
+        baseline = self._owner(field.strongest.config)
+        candidate = self._confirmable(field, field.challenger, baseline)
         pair_s = self._cost_s(candidate) + self._cost_s(baseline)
         affordable = int((deadline - self._ledger.watch.clock()) / pair_s)
         cap = min(affordable, self._fresh_pairs(candidate, baseline))
@@ -146,6 +148,16 @@ class Confirmation:
                 wanted=min(affordable, duel.MOST_PAIRS),
             )
             self._ledger.plan_duel(number, sides)
+
+    def _confirmable(self, field: Field, challenger: Estimate, baseline: Config) -> Config:
+        """The challenger; where a recording has too few blocks of it, the next as good one that it has them of."""
+        close = (e.config for e in (challenger, *field.close(challenger, by=_CLEARLY)) if self._final(e, field))
+        enough = (config for config in close if self._fresh_pairs(config, baseline) >= duel.LEAST_PAIRS)
+        return next(enough, challenger.config)
+
+    @staticmethod
+    def _final(estimate: Estimate, field: Field) -> bool:
+        return not field.finals or estimate.config.key in field.finals
 
     def _fresh_pairs(self, candidate: Config, baseline: Config) -> int:
         """How many pairs of fresh blocks of two configs can be had, and no more than a duel makes."""

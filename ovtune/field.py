@@ -65,8 +65,17 @@ class Field:
     @cached_property
     def challenger(self) -> Estimate | None:
         """The most promising config that is none of OpenVINO's own answers."""
+        return _steadiest(self.challengers, self)
+
+    @cached_property
+    def challengers(self) -> list[Estimate]:
+        """All that are none of OpenVINO's own answers, the most promising first."""
         others = [e for key, e in self.estimates.items() if key not in self.answers]
-        return _steadiest(sorted(others, key=self._promise, reverse=True), self)
+        return sorted(others, key=self._promise, reverse=True)
+
+    def close(self, best: Estimate, *, by: float) -> list[Estimate]:
+        """The challengers that promise as much as ``best`` but for so many joint standard errors, in order."""
+        return [e for e in self.challengers if not _beaten(best, e, self, by=by)]
 
     @cached_property
     def strongest(self) -> Baseline | None:
@@ -158,16 +167,15 @@ def _steadiest(order: Sequence[Estimate], field: Field) -> Estimate | None:
     if not order:
         return None
     best = order[0]
-    equals = [e for e in order if (e.config.key in field.finals) == (best.config.key in field.finals)]
-    equals = [e for e in equals if not _beaten(best, e, field)]
-    return off_the_cliff(equals, field.estimates.values())
+    same = [e for e in field.close(best, by=1.0) if (e.config.key in field.finals) == (best.config.key in field.finals)]
+    return off_the_cliff(same, field.estimates.values())
 
 
-def _beaten(best: Estimate, other: Estimate, field: Field) -> bool:
-    """Whether ``best`` promises more than ``other`` by more than their joint standard error."""
+def _beaten(best: Estimate, other: Estimate, field: Field, *, by: float) -> bool:
+    """Whether ``best`` promises more than ``other`` by more than so many joint standard errors."""
     behind = field.prospects[best.config.key].worth - field.prospects[other.config.key].worth
     error = math.hypot(best.throughput_per_s.error, other.throughput_per_s.error)
-    return behind > error * (2 if field.goal.prefer == "balanced" else 1)
+    return behind > by * error * (2 if field.goal.prefer == "balanced" else 1)
 
 
 def last_duel(study: Study) -> Duel | None:
