@@ -79,7 +79,8 @@ def test_who_breaks_the_limit_is_worth_the_baseline_less_what_is_missing() -> No
 def test_a_limit_of_the_throughput_is_kept_with_some_chance() -> None:
     """It is judged with its uncertainty, as that of the latency is."""
     goal = replace(FAST, prefer="latency", min_throughput_per_s=100.0)
-    known = [estimate(c, rate, 10) for c, rate in zip(CONFIGS, (150, 101, 60, 150), strict=False)]
+    rates = ((150, 20), (101, 10), (60, 10), (150, 10))
+    known = [estimate(c, rate, p95_ms) for c, (rate, p95_ms) in zip(CONFIGS, rates, strict=False)]
     _, edge, below, above = told(goal, *known)
     assert below.worth < edge.worth < above.worth
 

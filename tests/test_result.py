@@ -509,7 +509,7 @@ def test_a_recorded_block_counts_once() -> None:
 
 def test_a_duel_that_a_recording_cut_short_says_so() -> None:
     """Though it had all the pairs that it planned, it was to have had more."""
-    study = _fought(_truth(101), pairs=10, cap=10)
+    study = _fought(_truth(101), noise=0.1, pairs=10, cap=10)
     sides = {number: replace(found, wanted=25) for number, found in study.duels.items()}
     replayed = replace(study, duels=sides, setup=replace(study.setup, recording="0" * 64))
     (caveat,) = [c for c in conclude(replayed, QUICK).caveats if c.kind == "few_recorded"]
