@@ -260,11 +260,12 @@ class InputsPart(_Part):
 
 
 class StudyPart(_Part):
-    """The study that it comes from."""
+    """The study that it comes from; ``like`` is the study whose front it began with, null where there was none."""
 
     name: str
     trial: Natural
     created: str
+    like: str | None = None
 
 
 class Document(_Part):

@@ -18,6 +18,13 @@ _ROUNDS, _COMPILATIONS = 8, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A search begins, or goes on: the study as it stands."""
+
+    study: Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VisitStarted:
     """A config is about to be measured: the ``number``-th of ``total`` in its phase, counted from 1.
 
@@ -40,7 +47,7 @@ class VisitEnded:
     study: Study
 
 
-Event = VisitStarted | VisitEnded
+Event = Begun | VisitStarted | VisitEnded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,20 @@ Load = Annotated[
 Device = Annotated[list[str] | None, typer.Option("--device", help="Take exactly this device string (repeatable).")]
 Trials = Annotated[int, typer.Option("--trials", min=1, help="How many trials the study shall hold.")]
 Timeout = Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="Ask for no new trial after this time.")]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        "--patience",
+        metavar="N",
+        min=1,
+        help="Stop after N trials in a row without gain. Default: never.",
+        show_default=False,
+    ),
+]
+Like = Annotated[str | None, typer.Option("--like", metavar="STUDY", help="Begin with the front of this other study.")]
+OnlyFront = Annotated[
+    bool, typer.Option("--only-front", help="Measure nothing but that front and OpenVINO's own answers.")
+]
 StudyName = Annotated[str | None, typer.Option("--study", metavar="NAME", help="The study's name.")]
 Cpus = Annotated[
     str | None, typer.Option("--cpus", metavar="LIST", help="Keep what is measured on these CPUs, such as 0-3,8.")

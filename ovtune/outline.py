@@ -1,5 +1,6 @@
 """What a search would try, before anything is measured: the parameters of its space, how many configs, and the plan."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.text import Text
 from ovtune.config import Scalar
 from ovtune.device_string import is_list, kind_of
 from ovtune.goal import Goal
+from ovtune.lead import Lead
 from ovtune.space import Space
 from ovtune.study import Setup
 from ovtune.tuning import Budget
@@ -31,13 +33,15 @@ def table(setup: Setup, goal: Goal, budget: Budget) -> Group:
     """What a search would try, and how long it may take."""
     confirmation = show_duration(budget.confirmation_s(setup.workload))
     timed = f", no new one after {show_duration(budget.timeout_s)}" if budget.timeout_s is not None else ""
+    timed += f", at most {budget.patience} in a row without gain" if budget.patience is not None else ""
+    alone = ", of OpenVINO's own answers and that front alone" if budget.only_front else ""
     held = f", {len(setup.wanted.only)} held (see below)" if setup.wanted.only else ""
     about = _grid(
         ("model", setup.model.path),
         *((f"input {i.name}", f"{i.element_type} {list(i.shape)}") for i in setup.model.inputs),
         ("load", describe(setup.workload)),
         ("goal", f"{goal.latency} latency against {goal.against}, prefer {goal.prefer}"),
-        ("plan", f"{budget.trials} trials{timed}, then up to {confirmation} to confirm"),
+        ("plan", f"{budget.trials} trials{alone}{timed}, then up to {confirmation} to confirm"),
         ("space", f"{setup.wanted.size}{held}: {setup.space.size:,} distinct configs that make sense"),
     )
     values = _grid(*_parameters(setup.space), *_held(setup))
@@ -45,6 +49,7 @@ def table(setup: Setup, goal: Goal, budget: Budget) -> Group:
     first = _grid(
         *(("baseline", f"{baseline.name} (nireq {baseline.config.nireq})") for baseline in setup.baselines),
         *([("", f"{outside} of these not in the space: measured, and not recommended")] if outside else []),
+        *_lead(setup),
         *(("not searched", f"{device}: {why}") for device, why in setup.refused.items()),
         *(("caveat", caveat.text) for caveat in setup.model.caveats),
     )
@@ -58,6 +63,8 @@ def document(setup: Setup, goal: Goal, budget: Budget) -> dict[str, Any]:
         "load": describe(setup.workload),
         "goal": {"latency": goal.latency, "against": goal.against, "prefer": goal.prefer},
         "trials": budget.trials,
+        "patience": budget.patience,
+        "only_front": budget.only_front,
         "confirm_s": budget.confirmation_s(setup.workload),
         "space": {"size": setup.wanted.size, "only": setup.wanted.only},
         "configs": setup.space.size,
@@ -67,9 +74,27 @@ def document(setup: Setup, goal: Goal, budget: Budget) -> dict[str, Any]:
             {"name": b.name, "device": b.config.device, "properties": b.config.properties, "nireq": b.config.nireq}
             for b in setup.baselines
         ],
+        "like": _followed(setup.lead) if setup.lead is not None else None,
         "not_searched": dict(setup.refused),
         "caveats": [caveat.text for caveat in setup.model.caveats],
     }
+
+
+def _lead(setup: Setup) -> Iterable[tuple[str, str]]:
+    """What is taken of the front of another study, and what is not."""
+    if setup.lead is not None:
+        yield "begins with", setup.lead.words
+        for member in setup.lead.members:
+            yield "" if member.config is not None else "left out", member.said
+
+
+def _followed(lead: Lead) -> dict[str, Any]:
+    """The same as JSON: each config as it is in the other study and as it is here, null where it was left out."""
+    members = [
+        {"words": m.words, "config": json.loads(m.config.key) if m.config is not None else None, "note": m.note}
+        for m in lead.members
+    ]
+    return {"study": lead.study, "model": lead.model, "front": members}
 
 
 def _grid(*rows: tuple[str, str]) -> Table:

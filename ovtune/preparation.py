@@ -24,6 +24,7 @@ from ovtune.workload import Load, searched_under
 _SILENT = "automatic batching does not engage there on this model, and the runtime would not say so"
 _ADVISING_S = 900.0
 """How long a device may take to compile a model once for each hint: on some of them that takes minutes."""
+_LISTS = frozenset({"AUTO", "MULTI", "HETERO"})
 _NAMES = {"none": "no settings"}
 
 
@@ -44,6 +45,7 @@ class Wish:
         space: Which part of what can be searched.
         cpu_set: The CPUs to keep what is measured on, such as ``0-3,8``.
         beside: A command that runs in the background of every measurement.
+        like: The study whose front to begin with.
     """
 
     model: str | None = None
@@ -58,6 +60,7 @@ class Wish:
     space: Wanted | None = None
     cpu_set: str | None = None
     beside: str | None = None
+    like: str | None = None
 
 
 def sight(path: str | None, plugins: Mapping[str, str], shapes: Shapes | None = None) -> survey.Sight:
@@ -170,6 +173,9 @@ def check_devices(strings: Sequence[str], seen: survey.Sight) -> None:
     for text in strings:
         if not all(named_devices(text)) or text.endswith(":"):
             raise DeviceError(f"device {text!r} cannot be read: name one or a list, such as CPU or AUTO:GPU,CPU")
+        if text.startswith("BATCH:") and (len(named_devices(text)) > 1 or named_devices(text)[0] in _LISTS):
+            one = seen.devices[0].name
+            raise DeviceError(f"device {text} names a list: BATCH takes one device, such as BATCH:{one}(4)")
         missing = [name for name in named_devices(text) if name not in known]
         if missing:
             raise DeviceError(
@@ -182,7 +188,7 @@ def named_devices(text: str) -> list[str]:
     """The devices that a device string names: ``AUTO:-GPU,CPU`` gives GPU and CPU, ``AUTO`` none."""
     kind, _, rest = text.partition(":")
     if not rest:
-        return [] if kind in {"AUTO", "MULTI", "HETERO"} else [kind]
+        return [] if kind in _LISTS else [kind]
     return [part.strip().removeprefix("-").partition("(")[0] for part in rest.split(",")]
 
 

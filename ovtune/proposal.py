@@ -18,7 +18,8 @@ from ovtune.regression import Array, Regression
 from ovtune.space import Space
 from ovtune.twin import expected
 
-_START = 8
+START = 8
+"""How many configs, spread over the space, are tried after the first ones and before the model decides."""
 _LEADING = 3
 _DRAWS = 64
 
@@ -70,7 +71,7 @@ def propose(space: Space, history: History, *, seed: int) -> Config | None:
     points = features(configs)
     known = np.array([i for i, key in enumerate(keys) if key in history.readings], dtype=int)
     seen = np.array([i for i, key in enumerate(keys) if key in history.tried], dtype=int)
-    if len(seen) < len(history.first) + _START or len(known) < 3:
+    if len(seen) < len(history.first) + START or len(known) < 3:
         return configs[_farthest(points, seen, free, seed)]
     readings = [history.readings[keys[i]] for i in known]
     score = _expected_gain(points, known, readings, np.random.default_rng([seed, len(seen)]))

@@ -96,7 +96,12 @@ def document_of(result: Result) -> Document:
             energy=environment.energy,
             beside=setup.beside,
         ),
-        study=StudyPart(name=study.name, trial=result.trial, created=study.created),
+        study=StudyPart(
+            name=study.name,
+            trial=result.trial,
+            created=study.created,
+            like=setup.lead.study if setup.lead is not None else None,
+        ),
         capacity=_capacity(result, result.recommended),
         variant=_variant(result, result.recommended),
         inputs=_inputs(setup.feed),

@@ -8,11 +8,11 @@ from ovtune import content
 from ovtune.asset import INT8, quantized_name
 from ovtune.content import files_of
 from ovtune.environment import describe_host
-from ovtune.errors import ModelError, StudyError
-from ovtune.model import Shapes, digest
+from ovtune.errors import ModelError, StudyError, UsageError
+from ovtune.model import Shapes, digest, name_of
 from ovtune.preparation import Wish, absolute, model_of, sight
 from ovtune.study import Setup
-from ovtune.workload import describe
+from ovtune.workload import Capacity, describe
 
 
 def check_same(setup: Setup, wish: Wish, name: str) -> None:
@@ -22,6 +22,7 @@ def check_same(setup: Setup, wish: Wish, name: str) -> None:
         StudyError: the model, the load, the devices or the host differ, the message shows how; or it is a replay.
         ModelError: the model or a variant cannot be read.
     """
+    check_lead(setup, wish, name)
     if setup.recording:
         raise StudyError(f"study {name} was measured in a recording: go on with --replay, or take another --study")
     seen = sight(wish.model or setup.model.path, setup.plugins, setup.shapes)
@@ -36,6 +37,54 @@ def check_same(setup: Setup, wish: Wish, name: str) -> None:
         raise StudyError(
             f"study {name} was made under other circumstances ({'; '.join(differences)}): name a new one with --study"
         )
+
+
+def check_lead(setup: Setup, wish: Wish, name: str) -> None:
+    """Checks that a study began with the front that is asked for, where one is.
+
+    Raises:
+        StudyError: it began with another one, or with none.
+    """
+    begun = setup.lead.study if setup.lead is not None else None
+    if wish.like not in {None, begun}:
+        how = f"with the front of study {begun}" if begun is not None else "without --like"
+        raise StudyError(
+            f"study {name} was begun {how}, and cannot be begun with that of {wish.like} any more: "
+            "leave --like as it was, or name a new one with --study"
+        )
+
+
+def check_recorded(setup: Setup, wish: Wish, file: Path | None) -> None:
+    """Checks that what a search in the recording ``file`` is to be about is what it holds.
+
+    Raises:
+        UsageError: it is about another model, load or space, or says how a host is to measure.
+    """
+    if wish.model is not None and name_of(wish.model) != setup.model.name:
+        raise UsageError(f"model {wish.model} is not that of {file}, {setup.model.name}: leave it out")
+    if isinstance(wish.workload, Capacity):
+        raise UsageError(f"load {describe(wish.workload)} needs visits under many loads: search on a host for it")
+    if wish.workload is not None and wish.workload != setup.workload:
+        raise UsageError(f"the load of {file} is {describe(setup.workload)}: leave --load out")
+    if wish.space is not None:
+        raise UsageError(f"the space of {file} is what was recorded: leave --space, --set and --fix out")
+    for option, given in _of_a_host(wish).items():
+        if given:
+            raise UsageError(f"{option} changes nothing in {file}, which is measured already: leave it out")
+
+
+def _of_a_host(wish: Wish) -> dict[str, object]:
+    """What says how a host is to measure, by its option."""
+    return {
+        "--device": wish.device_strings,
+        "--shape": wish.shapes,
+        "--variant": wish.variants,
+        "--int8": wish.int8,
+        "--input": wish.inputs,
+        "--include-input-copy": wish.copying,
+        "--cpus": wish.cpu_set,
+        "--beside": wish.beside,
+    }
 
 
 def placed(setup: Setup, wish: Wish) -> Setup:

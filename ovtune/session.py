@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ovtune import agreement, asset, preparation, recording_file, resumption
+from ovtune import agreement, asset, fit, preparation, recording_file, resumption
 from ovtune.capacity import bound
 from ovtune.errors import StudyError, UsageError
 from ovtune.goal import Goal, usual
@@ -21,7 +21,7 @@ from ovtune.recorder import Recorded, Recorder, Sweep
 from ovtune.recording import Header, Record, Recording
 from ovtune.replay import Replay, setup_of
 from ovtune.result import Result, conclude
-from ovtune.study import Setup, check_name, name_for
+from ovtune.study import Setup, Study, check_name, name_for
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget, Tuning
 from ovtune.wanted import Wanted
@@ -84,21 +84,25 @@ def run(
     """
     if search.budget.trials < 1:
         raise UsageError(f"trials is {search.budget.trials}: ask for at least 1")
+    if search.budget.patience is not None and search.budget.patience < 1:
+        raise UsageError(f"patience is {search.budget.patience}: wait for at least 1 trial without gain")
     if search.replay is not None:
         return _replay(search, recording_file.read(search.replay), place, Watch(emit=emit, stopping=stopping))
     wish = search.wish
     if wish.workload is not None:
         bound(search.goal, wish.workload)
-    name = check_name(name_for(name_of(_path(wish))) if search.study is None else search.study)
+    name = _name(search)
+    _check_followed(search, name, place)
     with exclusive(wait=search.wait, stopping=stopping) as lock, place.open(make=True) as store, ExitStack() as holding:
         known = store.load(name).setup if name in store.names() else None
+        other = fit.followed(wish.like, name, known, store, alone=search.budget.only_front)
         holding.enter_context(kept_on(wish.cpu_set or (known.environment.cpu_set if known is not None else None)))
         if known is not None:
             resumption.check_same(known, wish, name)
             setup = resumption.placed(known, wish)
             goal = _weighed(search, setup)
         else:
-            setup = preparation.make(wish, _path(wish), wish.workload or ClosedLoop(), place.folder / name / "model")
+            setup = _made(search, place.folder / name / "model", other)
             goal = _weighed(search, setup)
             store.create(name, setup, goal)
         compiled = place.folder / name / "compiled"
@@ -127,19 +131,22 @@ def outline(search: Search, place: Place) -> Setup:
     Raises:
         OvtuneError: any of its kinds.
     """
-    if search.replay is not None:
-        return setup_of(recording_file.read(search.replay))
     wish = search.wish
-    name = check_name(name_for(name_of(_path(wish))) if search.study is None else search.study)
+    recorded = setup_of(recording_file.read(search.replay)) if search.replay is not None else None
+    name = _name(search, recorded)
     with ExitStack() as holding:
         holding.enter_context(kept_on(wish.cpu_set))
-        if place.exists:
-            with place.open() as store:
-                if name in store.names():
-                    setup = store.load(name).setup
-                    resumption.check_same(setup, wish, name)
-                    return setup
-        return preparation.make(wish, _path(wish), wish.workload or ClosedLoop(), place.folder / name / "model")
+        store = holding.enter_context(place.open()) if place.exists else None
+        known = store.load(name).setup if store is not None and name in store.names() else None
+        other = fit.followed(wish.like, name, known, store, alone=search.budget.only_front)
+        if known is not None:
+            resumption.check_lead(known, wish, name)
+        if recorded is not None:
+            return _led(recorded, other) if known is None else replace(recorded, lead=known.lead)
+        if known is not None:
+            resumption.check_same(known, wish, name)
+            return known
+        return _made(search, place.folder / name / "model", other)
 
 
 def record(
@@ -192,6 +199,9 @@ def search(  # noqa: PLR0913 - the command's options, by name
     beside: str | None = None,
     goal: Goal | None = None,
     timeout_s: float | None = None,
+    patience: int | None = None,
+    like: str | None = None,
+    only_front: bool = False,
     confirm_s: float | None = None,
     soak_s: float | None = None,
     seed: int = 0,
@@ -220,6 +230,9 @@ def search(  # noqa: PLR0913 - the command's options, by name
         beside: A command that runs in the background of every measurement.
         goal: What is looked for.
         timeout_s: When to stop asking for new trials.
+        patience: After how many trials in a row, at least 1, to stop that gained nothing; by default never.
+        like: Another study in the same folder or database: its front is measured right after OpenVINO's own answers.
+        only_front: Whether nothing is measured but these.
         confirm_s: The time that elimination and duel may take together, by default two minutes; that a capacity may
             take, by default five.
         soak_s: How long the winner and the baseline then run without a pause, each.
@@ -246,8 +259,17 @@ def search(  # noqa: PLR0913 - the command's options, by name
         space=space,
         cpu_set=read_cpus(cpus) if cpus is not None else None,
         beside=beside,
+        like=like,
     )
-    budget = Budget(trials=trials, timeout_s=timeout_s, confirm_s=confirm_s, soak_s=soak_s, seed=seed)
+    budget = Budget(
+        trials=trials,
+        timeout_s=timeout_s,
+        patience=patience,
+        only_front=only_front,
+        confirm_s=confirm_s,
+        soak_s=soak_s,
+        seed=seed,
+    )
     request = Search(
         wish=wish,
         study=study,
@@ -265,11 +287,16 @@ def _replay(search: Search, recording: Recording, place: Place, watch: Watch) ->
     """A search in a recording: no host is asked or held, and time is what the visits took when they were recorded."""
     setup = setup_of(recording)
     _check_replayed(replace(search, goal=_weighed(search, setup)), setup, recording)
-    name = check_name(search.study or name_for(f"{setup.model.name}-replay"))
+    name = _name(search, setup)
+    _check_followed(search, name, place)
     evaluator = Replay(recording)
     with place.open(make=True) as store:
-        if name not in store.names():
-            store.create(name, setup, _weighed(search, setup))
+        before = store.load(name).setup if name in store.names() else None
+        other = fit.followed(search.wish.like, name, before, store, alone=search.budget.only_front)
+        if before is None:
+            store.create(name, _led(setup, other), _weighed(search, setup))
+        else:
+            resumption.check_lead(before, search.wish, name)
         known = store.load(name)
         if known.setup.recording != setup.recording:
             origin = "another recording" if known.setup.recording else "a host"
@@ -291,35 +318,10 @@ def _check_replayed(search: Search, setup: Setup, recording: Recording) -> None:
     Raises:
         UsageError: it is about another model or load, names devices, or does not tell what the goal is about.
     """
-    wish, measured = search.wish, [record for record in recording.records if record.ok]
-    if wish.model is not None and name_of(wish.model) != setup.model.name:
-        raise UsageError(f"model {wish.model} is not that of {search.replay}, {setup.model.name}: leave it out")
-    if isinstance(wish.workload, Capacity):
-        raise UsageError(f"load {describe(wish.workload)} needs visits under many loads: search on a host for it")
-    if wish.workload is not None and wish.workload != setup.workload:
-        raise UsageError(f"the load of {search.replay} is {describe(setup.workload)}: leave --load out")
+    resumption.check_recorded(setup, search.wish, search.replay)
     if search.budget.soak_s is not None:
         raise UsageError(f"--soak {search.budget.soak_s:g}s needs a host: {search.replay} holds short visits only")
-    if wish.space is not None:
-        raise UsageError(f"the space of {search.replay} is what was recorded: leave --space, --set and --fix out")
-    for option, given in _of_a_host(wish).items():
-        if given:
-            raise UsageError(f"{option} changes nothing in {search.replay}, which is measured already: leave it out")
-    _check_told(search, measured)
-
-
-def _of_a_host(wish: Wish) -> dict[str, object]:
-    """What says how a host is to measure, by its option."""
-    return {
-        "--device": wish.device_strings,
-        "--shape": wish.shapes,
-        "--variant": wish.variants,
-        "--int8": wish.int8,
-        "--input": wish.inputs,
-        "--include-input-copy": wish.copying,
-        "--cpus": wish.cpu_set,
-        "--beside": wish.beside,
-    }
+    _check_told(search, [record for record in recording.records if record.ok])
 
 
 def _check_told(search: Search, measured: Sequence[Record]) -> None:
@@ -336,6 +338,30 @@ def _check_told(search: Search, measured: Sequence[Record]) -> None:
         )
     if goal.max_memory_bytes is not None and any(record.memory_bytes is None for record in measured):
         raise UsageError(f"{search.replay} does not tell the memory of all visits: leave --max-memory out")
+
+
+def _name(search: Search, recorded: Setup | None = None) -> str:
+    """The name of the study: as asked for, or after the model, or after that of the recording."""
+    if search.study is not None:
+        return check_name(search.study)
+    return check_name(name_for(f"{recorded.model.name}-replay" if recorded else name_of(_path(search.wish))))
+
+
+def _check_followed(search: Search, name: str, place: Place) -> None:
+    """Checks, where there are no studies at all, that no other one is to be followed: before a folder is made."""
+    if not place.exists:
+        fit.followed(search.wish.like, name, None, None, alone=search.budget.only_front)
+
+
+def _made(search: Search, folder: Path, other: Study | None) -> Setup:
+    """The setup of a new study on this host."""
+    wish = search.wish
+    return _led(preparation.make(wish, _path(wish), wish.workload or ClosedLoop(), folder), other)
+
+
+def _led(setup: Setup, other: Study | None) -> Setup:
+    """The setup with the front of the study that it is to begin with."""
+    return setup if other is None else replace(setup, lead=fit.lead_of(other, setup))
 
 
 def _check_compared(goal: Goal, reference: str) -> None:

@@ -13,6 +13,7 @@ from ovtune.environment import Environment
 from ovtune.errors import UsageError
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.goal import Goal
+from ovtune.lead import Lead
 from ovtune.measurement import Block
 from ovtune.model import Model, Shapes
 from ovtune.space import Space
@@ -54,6 +55,7 @@ class Setup:
         refused: The device strings that could not be searched, each with the reason.
         recording: The digest of the recording that it measures in; "" on a host.
         beside: The command that runs in the background of every measurement, or None.
+        lead: The front of another study that it begins with, as far as it fits; None where none was asked for.
     """
 
     model: Model
@@ -70,6 +72,12 @@ class Setup:
     feed: Feed = field(default_factory=Feed)
     shapes: Shapes = field(default_factory=dict)
     variants: Mapping[str, Model] = field(default_factory=dict)
+    lead: Lead | None = None
+
+    @property
+    def led_by(self) -> tuple[Config, ...]:
+        """The configs of another study's front that it begins with."""
+        return self.lead.configs if self.lead is not None else ()
 
     @property
     def reference(self) -> Config | None:
@@ -157,6 +165,11 @@ class Study:
     def owner(self, config: Config) -> str:
         """The key of the config whose blocks tell of ``config``: mostly its own."""
         return self.owners.get(config.key, config.key)
+
+
+def complete(trials: int) -> str:
+    """Why a search ended that made all the trials that it was asked for."""
+    return f"all {trials} trials are done"
 
 
 def trials_of(study: Study) -> tuple[Visit, ...]:

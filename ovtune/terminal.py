@@ -17,14 +17,14 @@ from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.field import survey_field
 from ovtune.figures import Interval, Measured
 from ovtune.goal import Goal
-from ovtune.ledger import Event, VisitEnded, VisitStarted
+from ovtune.ledger import Begun, Event, VisitEnded, VisitStarted
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.result import Result
 from ovtune.serving import told_of
 from ovtune.soak import Course
 from ovtune.space import Advice
 from ovtune.store import Summary
-from ovtune.study import Phase, Study, agreement_of
+from ovtune.study import Phase, Study, agreement_of, complete
 from ovtune.survey import Sight
 from ovtune.tuning import Budget
 from ovtune.unit import show_duration
@@ -70,6 +70,9 @@ class Progress:
     def update(self, event: Event) -> str | None:
         """Takes an event in; returns the line that tells it where there is no live view."""
         match event:
+            case Begun(study=study):
+                self._study = study
+                return f"begun with {study.setup.lead.details}" if study.setup.lead is not None else None
             case VisitStarted():
                 if self._current is None or _stage(self._current) != _stage(event):
                     self._phase_began, self._phase_done = time.monotonic(), 0
@@ -105,6 +108,8 @@ class Progress:
         )
         table = Table.grid(padding=(0, 2))
         table.add_row("now", Text(_asked(current), overflow="fold"))
+        if self._study is not None and self._study.setup.lead is not None:
+            table.add_row("begun with", Text(self._study.setup.lead.words, overflow="fold"))
         for name, value in self._standing:
             table.add_row(name, Text(value, overflow="fold"))
         return Group(line, table)
@@ -175,6 +180,10 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
         table.add_row("caveat", Text(caveat.text, style="yellow", overflow="fold"))
     if result.sharing.words:
         table.add_row("shared", Text(result.sharing.words, overflow="fold"))
+    if result.study.setup.lead is not None:
+        table.add_row("begun with", Text(result.study.setup.lead.details, overflow="fold"))
+    if result.study.stopped not in {"", complete(result.study.trials)}:
+        table.add_row("ended", Text(result.study.stopped, overflow="fold"))
     if result.soak is not None:
         table.add_row("soak", Text(course(result.soak.config), overflow="fold"))
         if result.soak.opponent is not None:

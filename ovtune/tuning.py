@@ -7,7 +7,7 @@ from typing import assert_never
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from ovtune import codec, sharing, soak
+from ovtune import codec, patience, sharing, soak
 from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.confirmation import Confirmation
@@ -16,14 +16,14 @@ from ovtune.estimate import Estimate, Quantity
 from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome, SameAs
 from ovtune.field import survey_field
 from ovtune.goal import Goal, keeps
-from ovtune.ledger import Ledger, VisitStarted, Watch
+from ovtune.ledger import Begun, Ledger, VisitStarted, Watch
 from ovtune.measurement import Block, LatencyMetric, Plan
 from ovtune.probing import Probing
-from ovtune.proposal import History, Reading, propose
+from ovtune.proposal import START, History, Reading, propose
 from ovtune.result import conclude, why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
-from ovtune.study import Study, agreement_of, blocks_by_config, last_confirmation
+from ovtune.study import Study, agreement_of, blocks_by_config, complete, last_confirmation
 from ovtune.workload import Capacity, Load
 
 REFER_EVERY = 8
@@ -39,6 +39,8 @@ class Budget:
     Attributes:
         trials: How many trials the study shall hold.
         timeout_s: When to stop asking for new ones, or None for never.
+        patience: After how many trials in a row that gained nothing to stop asking, or None for never.
+        only_front: Ask for nothing but OpenVINO's own answers and the front of the study that this one begins with.
         confirm_s: The time that elimination and duel may take together, or the search for a capacity; None for
             what is usual for it.
         soak_s: How long the winner and the baseline then run without a pause, each; None for not at all.
@@ -48,6 +50,8 @@ class Budget:
 
     trials: int
     timeout_s: float | None = None
+    patience: int | None = None
+    only_front: bool = False
     confirm_s: float | None = None
     soak_s: float | None = None
     plan: Plan = field(default_factory=Plan)
@@ -91,6 +95,7 @@ class Tuning:
         """
         ledger, stopping = self._ledger, self._ledger.watch.stopping
         ledger.note(self._goal, "")
+        ledger.watch.emit(Begun(study=ledger.study))
         with self._store.guarded():
             stopped = self._search()
         if not blocks_by_config(ledger.study.visits, "search"):
@@ -124,13 +129,27 @@ class Tuning:
                 return "interrupted"
             if budget.timeout_s is not None and watch.clock() - began >= budget.timeout_s:
                 return f"the time limit of {budget.timeout_s:.4g} s was reached"
+            if budget.patience is not None and (idle := self._idle()) >= budget.patience:
+                last = f"last {idle} trials" if idle > 1 else "last trial"
+                return f"the {last} gained nothing: neither the front nor the best for the goal moved"
             self._refer(count)
             config = self._next()
             if config is None:
-                return f"all {self._ledger.study.setup.space.size} configs of the space were tried"
+                return self._why_no_more()
             self._try(self._trials.ask(), config)
             self._check()
-        return f"all {count} trials are done"
+        return complete(count)
+
+    def _idle(self) -> int:
+        """How many trials in a row gained nothing, after those that come first in any case and a look around."""
+        study = self._ledger.study
+        return patience.idle(study, self._goal, start=len(first_of(study)) + START)
+
+    def _why_no_more(self) -> str:
+        setup = self._ledger.study.setup
+        if self._budget.only_front and setup.lead is not None:
+            return f"the front of study {setup.lead.study} was tried, and nothing else was asked for"
+        return f"all {setup.space.size} configs of the space were tried"
 
     def _take_up(self, trial: FrozenTrial) -> None:
         """Goes on with a trial that was begun: its block may have been committed, or not yet been measured."""
@@ -212,6 +231,9 @@ class Tuning:
 
     def _next(self) -> Config | None:
         study = self._ledger.study
+        if self._budget.only_front:
+            tried = {visit.config.key for visit in study.visits}
+            return next((config for config in leading(study) if config.key not in tried), None)
         return propose(study.setup.space, history_of(study, self._goal), seed=self._budget.seed)
 
     def _soak(self, soak_s: float) -> None:
@@ -267,12 +289,22 @@ def history_of(study: Study, goal: Goal) -> History:
         if estimate is not None:
             readings[key] = _reading(estimate, field_.metric, goal)
     return History(
-        first=tuple(dict.fromkeys((*(b.config for b in study.setup.baselines), *_near(study)))),
+        first=first_of(study),
         tried=tried,
         readings=readings,
         infeasible=frozenset(infeasible),
         shared=owners,
     )
+
+
+def leading(study: Study) -> tuple[Config, ...]:
+    """OpenVINO's own answers, then the front of the study that this one begins with."""
+    return tuple(dict.fromkeys((*(b.config for b in study.setup.baselines), *study.setup.led_by)))
+
+
+def first_of(study: Study) -> tuple[Config, ...]:
+    """What is measured before anything else, in order."""
+    return tuple(dict.fromkeys((*leading(study), *_near(study))))
 
 
 def _near(study: Study) -> list[Config]:

@@ -43,12 +43,22 @@ class Bench:
         timeout_s: float | None = None,
         seed: int = 0,
         soak_s: float | None = None,
+        patience: int | None = None,
+        only_front: bool = False,
         stopping: Callable[[], bool] = lambda: False,
         dies_after: int | None = None,
         death: type[BaseException] | None = None,
     ) -> Study:
         """Searches as a new process does, one that dies after ``dies_after`` visits where a number is given."""
-        budget = Budget(trials=trials, confirm_s=confirm_s, timeout_s=timeout_s, seed=seed, soak_s=soak_s)
+        budget = Budget(
+            trials=trials,
+            confirm_s=confirm_s,
+            timeout_s=timeout_s,
+            patience=patience,
+            only_front=only_front,
+            seed=seed,
+            soak_s=soak_s,
+        )
         watch = Watch(emit=self.events.append, stopping=stopping, clock=lambda: self.evaluator.now_s)
         evaluator = Dying(self.evaluator, dies_after, death or KilledError)
         with contextlib.closing(opened(file_url(self.path))) as store:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ovtune import checking, content, duel
-from ovtune.checking import Finding, Request, Visited, Watch
+from ovtune.checking import Finding, Request
 from ovtune.config import Config
 from ovtune.content import Feed
 from ovtune.document import Document, InputsPart, text_of
@@ -16,6 +16,7 @@ from ovtune.errors import DeploymentError, DeviceError, DocumentError, HostBusyE
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.host import exclusive
 from ovtune.measurement import Block, Plan
+from ovtune.pairing import Visited, Watch
 from ovtune.workload import ClosedLoop
 from tests import fake
 from tests.fake import FakeEvaluator

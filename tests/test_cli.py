@@ -100,13 +100,11 @@ class TestHelp:
             assert told.status == 0
             assert f"ovtune {command}" in told.out or "Usage" in told.out
 
-    @pytest.mark.parametrize("option", ["--like", "--only-front", "--patience"])
-    def test_options_to_come_are_not_known(self, ovtune: Callable[..., Ran], option: str) -> None:
-        """An option that has no effect yet is refused, not ignored."""
-        assert option not in ovtune("search", "--help").out
-        told = ovtune(*SEARCH, option, "1")
+    def test_an_option_that_there_is_not(self, ovtune: Callable[..., Ran]) -> None:
+        """It is refused, not ignored."""
+        told = ovtune(*SEARCH, "--nothing", "1")
         assert told.status == 2
-        one_line(told, option)
+        one_line(told, "--nothing")
 
     def test_no_arguments_show_the_help(self, ovtune: Callable[..., Ran]) -> None:
         """Called with nothing, the program says what it can do."""
@@ -133,6 +131,29 @@ class TestSearch:
         assert any(line.startswith("elimination ") for line in lines)
         assert any(line.startswith("duel block ") for line in lines)
         assert "trial" not in told.out
+
+    def test_it_begins_like_another_study(self, ovtune: Callable[..., Ran]) -> None:
+        """What it takes is said first and at the end; the document names the study, and a dry run measures nothing."""
+        assert ovtune(*SEARCH).status == 0
+        like = ("search", "demo:mlp", "--study", "second", "--like", "mlp", "--only-front", "--confirm", "1s")
+        dry = ovtune(*like, "--dry-run")
+        assert dry.status == 0
+        assert "of the front of study mlp" in dry.out
+        assert "second" not in ovtune("studies").out
+        told = ovtune(*like)
+        assert told.status == 0
+        assert told.err.startswith("begun with ")
+        assert "the front of study mlp was tried, and nothing else was asked for" in told.out
+        again = ovtune(*like, "--json")
+        assert json.loads(again.out)["study"]["like"] == "mlp"
+        assert "trial" not in again.err
+        assert ovtune(*like, "--quiet").err == ""
+
+    def test_it_ends_by_itself(self, ovtune: Callable[..., Ran]) -> None:
+        """With little patience it makes fewer trials than it may, and says why."""
+        told = ovtune("search", "demo:mlp", "--trials", "60", "--patience", "1", "--confirm", "1s")
+        assert told.status == 0
+        assert re.search("ended +the last .*trials? gained nothing", told.out)
 
     def test_long_paths_are_not_broken_in_a_pipe(self, ovtune: Callable[..., Ran]) -> None:
         """Somebody who reads the output with a program finds a path on one line."""

@@ -10,7 +10,7 @@ from ovtune.config import Config
 from ovtune.evaluator import Failed, Outcome
 from ovtune.field import survey_field
 from ovtune.goal import Goal
-from ovtune.ledger import VisitStarted
+from ovtune.ledger import VisitEnded, VisitStarted
 from ovtune.measurement import Block, Plan
 from ovtune.result import conclude
 from ovtune.space import Space
@@ -56,7 +56,7 @@ def test_looks_are_committed_before_the_first_pair(bench: Bench) -> None:
     seen: list[tuple[Mapping[int, Sides], int]] = []
 
     def stopping() -> bool:
-        if isinstance(last := bench.events[-1] if bench.events else None, VisitStarted) or last is None:
+        if not isinstance(last := bench.events[-1] if bench.events else None, VisitEnded):
             return False
         study = bench.load() if last.started.phase == "elimination" or not seen[5:] else None
         if study is not None and study.duels:

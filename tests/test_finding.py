@@ -7,8 +7,9 @@ import pytest
 
 from ovtune import finding, soak
 from ovtune.check import judge
-from ovtune.checking import Finding, Pairs
+from ovtune.checking import Finding
 from ovtune.measurement import Block
+from ovtune.pairing import Pairs
 from ovtune.promise import Promise
 from tests.promised import promise
 from tests.value import block

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from ovtune import outline
 from ovtune.goal import Goal
+from ovtune.lead import Lead, Member
 from ovtune.tuning import Budget
 from ovtune.wanted import Wanted
 from tests import fake
@@ -42,3 +43,23 @@ def test_json_says_the_same() -> None:
     assert tree["configs"] == fake.space().size
     assert tree["trials"] == 7
     assert set(tree["dimensions"]) == set(fake.space().dimensions)
+
+
+def test_what_is_begun_with_is_told() -> None:
+    """Each config of the other study's front, what was left out and why, and that nothing else is measured."""
+    taken = Member(words="LATENCY hint on CPU, nireq 1", config=fake.BASELINES[0].config)
+    left = Member(words="no hint on GPU, nireq 2", config=None, note="device GPU is none of CPU")
+    setup = replace(fake.setup(), lead=Lead(study="other", model="demo:mlp", members=(taken, left)))
+    budget = Budget(trials=7, only_front=True, patience=3)
+    console = Console(file=io.StringIO(), width=200, color_system=None)
+    console.print(outline.table(setup, Goal(), budget))
+    assert isinstance(console.file, io.StringIO)
+    text = " ".join(console.file.getvalue().split())
+    assert "begins with 1 of 2 configs of the front of study other (demo:mlp)" in text
+    assert "left out no hint on GPU, nireq 2 (device GPU is none of CPU)" in text
+    assert "7 trials, of OpenVINO's own answers and that front alone, at most 3 in a row without gain" in text
+    tree = json.loads(json.dumps(outline.document(setup, Goal(), budget)))
+    assert tree["like"]["study"] == "other"
+    assert [member["config"] is None for member in tree["like"]["front"]] == [False, True]
+    assert (tree["patience"], tree["only_front"]) == (3, True)
+    assert outline.document(fake.setup(), Goal(), budget)["like"] is None

@@ -142,7 +142,8 @@ def test_reference_that_fails_is_told(tmp_path: Path) -> None:
 def test_limit_makes_the_recommendation_exact(tmp_path: Path) -> None:
     """With a limit that bf16 breaks an f32 config is recommended, and the baseline's own error stands beside it."""
     goal = Goal(max_error=1e-4)
-    space = Wanted(only={"INFERENCE_PRECISION_HINT": ("f32",), "nireq": (1, 2), "batch_size": (1,)})
+    held = {"INFERENCE_PRECISION_HINT": ("f32",), "nireq": (1, 2), "batch_size": (1,), "auto_batch_size": (1,)}
+    space = Wanted(only=held)
     wish = Wish(model="demo:mlp", device_strings=("CPU",), space=space)
     budget = Budget(trials=6, confirm_s=1.0, plan=PLAN)
     result, files = session.run(Search(wish=wish, goal=goal, budget=budget), Place(folder=tmp_path))

@@ -195,6 +195,14 @@ def test_generic_name_stands_for_numbered_devices() -> None:
             check_devices((strange,), seen)
 
 
+@pytest.mark.parametrize("text", ["BATCH:CPU,GPU(4)", "BATCH:AUTO(4)", "BATCH:AUTO:GPU,CPU"])
+def test_batching_a_list(text: str) -> None:
+    """Automatic batching takes one device: a list in it is refused, and an example given."""
+    seen = survey.Sight(version="1", devices=(fake.CPU, GPU), model=None)
+    with pytest.raises(DeviceError, match=r"names a list: BATCH takes one device, such as BATCH:CPU\(4\)"):
+        check_devices((text,), seen)
+
+
 class TestBaselines:
     def test_each_name_says_what_is_deployed(self) -> None:
         """A baseline's config has the hint of its name and the requests of its own answer."""

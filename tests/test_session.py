@@ -167,8 +167,8 @@ def test_failure_keeps_what_was_measured(stage: Stage, monkeypatch: pytest.Monke
 def test_events_are_emitted_and_stopping_is_asked(stage: Stage) -> None:
     """The caller sees each visit, and can end the search between two of them, with its report written."""
     events: list[Event] = []
-    result, files = run(search(50), stage.place, emit=events.append, stopping=lambda: len(events) >= 8)
-    assert len(events) == 8
+    result, files = run(search(50), stage.place, emit=events.append, stopping=lambda: len(events) >= 9)
+    assert len(events) == 9
     assert result.study.trials == 4
     assert result.verdict.kind == "unconfirmed"
     assert files.report.exists()

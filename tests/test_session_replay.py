@@ -59,9 +59,10 @@ def search(
     goal: Goal = GOAL,
     study: str | None = None,
     wish: Wish | None = None,
+    only_front: bool = False,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Result:
-    budget = Budget(trials=trials, confirm_s=90)
+    budget = Budget(trials=trials, confirm_s=90, only_front=only_front)
     request = Search(wish=wish or Wish(), study=study, goal=goal, budget=budget, replay=file)
     return session.run(request, place, stopping=stopping)[0]
 
@@ -209,3 +210,56 @@ def test_a_file_that_is_none(place: Place, tmp_path: Path) -> None:
             search(place, tmp_path / name)
         assert isinstance(caught.value, OvtuneError)
         assert "\n" not in str(caught.value)
+
+
+def test_a_replay_begins_like_another_study(place: Place, tmp_path: Path) -> None:
+    """The front of a study in the same folder comes right after OpenVINO's own answers, and stays known."""
+    file = put(tmp_path / "r.gz")
+    search(place, file, study="first")
+    led = search(place, file, study="second", wish=Wish(like="first"), only_front=True).study
+    lead = led.setup.lead
+    assert lead is not None
+    assert lead.study == "first"
+    assert not lead.left_out
+    answers = [baseline.config for baseline in led.setup.baselines]
+    asked = list(dict.fromkeys([*answers, *lead.configs]))
+    assert [v.config for v in led.visits if v.phase == "search"] == asked
+    assert json.loads((tmp_path / "second" / "best.json").read_text())["study"]["like"] == "first"
+    assert "configs of the front of study first" in (tmp_path / "second" / "report.html").read_text()
+    assert search(place, file, study="second", trials=len(asked) + 1).study.setup.lead == lead
+    assert search(place, file, study="second", trials=3, only_front=True).study.setup.lead == lead
+
+
+def test_what_cannot_be_begun_with_is_refused(place: Place, tmp_path: Path) -> None:
+    """Another front for a study that has begun, the study itself, one that is not there, one without measurements."""
+    file = put(tmp_path / "r.gz")
+    search(place, file, study="first", trials=3)
+    search(place, file, study="second", trials=3, wish=Wish(like="first"))
+    with pytest.raises(StudyError, match=r"begun with the front of study first, and cannot .* that of third"):
+        search(place, file, study="second", wish=Wish(like="third"))
+    with pytest.raises(StudyError, match="first was begun without --like"):
+        search(place, file, study="first", wish=Wish(like="second"))
+    with pytest.raises(UsageError, match="names the study itself"):
+        search(place, file, study="new", wish=Wish(like="new"))
+    with pytest.raises(StudyError, match=r"gone does not exist here \(first, second\)"):
+        search(place, file, study="new", wish=Wish(like="gone"))
+    with pytest.raises(UsageError, match="--only-front"):
+        search(place, file, study="first", only_front=True)
+    with place.open() as store:
+        store.create("empty", fake.setup(), GOAL)
+    with pytest.raises(StudyError, match="study empty has no front to begin with"):
+        search(place, file, study="new", wish=Wish(like="empty"))
+    with place.open() as store:
+        assert store.names() == ["first", "second", "empty"]
+
+
+def test_a_dry_run_says_what_it_would_begin_with(place: Place, tmp_path: Path) -> None:
+    """Without a study to be made, and of one that is there what it began with."""
+    file = put(tmp_path / "r.gz")
+    search(place, file, study="first", trials=6)
+    request = Search(wish=Wish(like="first"), study="second", goal=GOAL, replay=file)
+    setup = session.outline(request, place)
+    assert setup.lead is not None
+    assert setup.lead.study == "first"
+    search(place, file, study="second", trials=3, wish=Wish(like="first"))
+    assert session.outline(replace(request, wish=Wish()), place).lead == setup.lead

@@ -16,6 +16,7 @@ from ovtune.caveat import Caveat
 from ovtune.errors import StorageError, StudyError
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.goal import Goal
+from ovtune.lead import Lead, Member
 from ovtune.measurement import Block, Plan, latency_of
 from ovtune.store import Store, file_url
 from ovtune.study import Phase, Sides, Visit
@@ -71,6 +72,14 @@ def test_study_comes_back_as_it_was_made(store: Store) -> None:
         plugins={"CPUX": "openvino_intel_cpu_plugin"},
         device_strings=("CPU", "AUTO:CPU,CPUX"),
         refused={"GPU": "no such device [GPU]"},
+        lead=Lead(
+            study="other",
+            model="demo:mlp",
+            members=(
+                Member(words="this", config=CONFIG, note="changed"),
+                Member(words="that", config=None, note="why"),
+            ),
+        ),
     )
     goal = Goal(latency="p99.9", prefer="efficiency", against="efficiency", max_latency_ms=0.1 + 0.2, margin=0.05)
     store.create("one", setup, goal)

@@ -13,7 +13,8 @@ from ovtune.config import Config
 from ovtune.environment import Device
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.goal import Goal
-from ovtune.ledger import VisitEnded, VisitStarted
+from ovtune.lead import Lead, Member
+from ovtune.ledger import Begun, VisitEnded, VisitStarted
 from ovtune.lineup import Band
 from ovtune.measurement import Block, Plan
 from ovtune.result import conclude
@@ -330,3 +331,34 @@ def test_check_in_80_columns() -> None:
     assert told.startswith("SLOWER: it is slower")
     assert max(len(line) for line in told.splitlines()) <= 80
     assert re.search(r"^ratio +0\.9", told, re.MULTILINE)
+
+
+LEAD = Lead(
+    study="other",
+    model="demo:mlp",
+    members=(
+        Member(words="no hint on CPU, nireq 2", config=fake.BASELINES[1].config),
+        Member(words="no hint on GPU, nireq 2", config=None, note="device GPU is none of CPU"),
+    ),
+)
+
+
+def test_what_a_search_begins_with_is_told() -> None:
+    """One line when it begins, a row in the live view and in the summary; nothing where it begins with nothing."""
+    study = replace(STUDY, setup=replace(STUDY.setup, lead=LEAD))
+    said = "1 of 2 configs of the front of study other (demo:mlp)"
+    left = "; left out: no hint on GPU, nireq 2 (device GPU is none of CPU)"
+    progress = terminal.Progress(Goal(), Budget(trials=50))
+    assert progress.update(Begun(study=STUDY)) is None
+    assert progress.update(Begun(study=study)) == f"begun with {said}{left}"
+    progress.update(started(1))
+    assert said in " ".join(shown(progress).split())
+    assert said + left in " ".join(shown(terminal.summary(replace(RESULT, study=study), "b", "r")).split())
+    assert "begun with" not in shown(terminal.summary(RESULT, "b", "r"))
+
+
+def test_summary_says_why_a_search_ended_early() -> None:
+    """Every reason but that all trials are done, which needs no words."""
+    early = replace(RESULT, study=replace(STUDY, stopped="the last 5 trials gained nothing"))
+    assert re.search(r"ended +the last 5 trials gained nothing", shown(terminal.summary(early, "b", "r")))
+    assert not re.search(r"^ended", shown(terminal.summary(RESULT, "b", "r")), re.MULTILINE)

@@ -10,19 +10,22 @@ import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
+from ovtune import patience
 from ovtune.config import Config
 from ovtune.errors import MeasurementError, StorageError
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.field import last_duel, survey_field
 from ovtune.goal import Goal
-from ovtune.ledger import VisitEnded, VisitStarted
+from ovtune.lead import Lead, Member
+from ovtune.ledger import Begun, VisitEnded, VisitStarted
 from ovtune.measurement import Block, Plan
+from ovtune.proposal import START
 from ovtune.recommendation import document_of
 from ovtune.result import conclude
 from ovtune.space import Space
 from ovtune.store import CONFIG_ATTRIBUTE, REASON_ATTRIBUTE
 from ovtune.study import Baseline, Setup, Study, agreement_of, blocks_by_config
-from ovtune.tuning import REFER_EVERY, history_of
+from ovtune.tuning import REFER_EVERY, first_of, history_of
 from ovtune.wanted import Wanted
 from ovtune.workload import ConstantRate
 from tests import bench as benches
@@ -159,7 +162,7 @@ def test_events_tell_the_course(bench: Bench) -> None:
     study = bench.search(10, confirm_s=45)
     started = [e for e in bench.events if isinstance(e, VisitStarted)]
     ended = [e for e in bench.events if isinstance(e, VisitEnded)]
-    assert [type(e) for e in bench.events] == [VisitStarted, VisitEnded] * len(study.visits)
+    assert [type(e) for e in bench.events] == [Begun, *([VisitStarted, VisitEnded] * len(study.visits))]
     assert [e.started for e in ended] == started
     assert [e.outcome for e in ended] == [v.outcome for v in study.visits]
     assert all(1 <= e.number <= e.total for e in started)
@@ -501,3 +504,79 @@ def test_what_was_asked_for_is_recommended(tmp_path: Path) -> None:
     assert result.recommended in slowest
     assert result.baseline.config.key in answers
     assert "--fix" in result.verdict.text
+
+
+def led(*, taken: int = 3) -> Setup:
+    """A setup that begins with some configs of another study's front, the last of its space."""
+    setup = small(16)
+    members = tuple(Member(words=c.words, config=c) for c in setup.space.configs[: -taken - 1 : -1])
+    return replace(setup, lead=Lead(study="other", model="demo:mlp", members=members))
+
+
+def test_another_studys_front_follows_the_baselines(tmp_path: Path) -> None:
+    """Right after OpenVINO's own answers, in its order; whoever watches is told of it before the first visit."""
+    setup = led()
+    bench = benches.make(tmp_path, setup)
+    study = bench.search(8, confirm_s=SHORT)
+    assert [v.config for v in of(study, "search")][:5] == [*(b.config for b in fake.BASELINES), *setup.led_by]
+    begun = bench.events[0]
+    assert isinstance(begun, Begun)
+    assert begun.study.setup.lead == setup.lead
+
+
+def test_nothing_but_the_front(tmp_path: Path) -> None:
+    """Only the front: the search ends after it and confirms; again there is nothing to do; without it, it goes on."""
+    setup = led()
+    bench = benches.make(tmp_path, setup)
+    study = bench.search(50, only_front=True)
+    assert {v.config for v in study.visits} == {*(b.config for b in fake.BASELINES), *setup.led_by}
+    assert study.trials == 5
+    assert study.stopped == "the front of study other was tried, and nothing else was asked for"
+    assert last_duel(study) is not None
+    asked = len(bench.evaluator.asked)
+    assert bench.search(50, only_front=True).stopped == study.stopped
+    assert len(bench.evaluator.asked) == asked
+    assert bench.search(9, confirm_s=SHORT).trials == 9
+
+
+def test_a_front_that_was_interrupted_is_gone_on_with(tmp_path: Path) -> None:
+    """Stopped in the middle of the front, the same command measures the rest of it."""
+    setup = led()
+    bench = benches.make(tmp_path, setup)
+    count = iter(range(100))
+    broken = bench.search(50, only_front=True, stopping=lambda: next(count) >= 4)
+    assert broken.stopped == "interrupted"
+    assert 2 <= broken.trials < 5
+    study = bench.search(50, only_front=True, confirm_s=SHORT)
+    assert [v.config for v in of(study, "search")] == [*(b.config for b in fake.BASELINES), *setup.led_by]
+
+
+def test_fewer_trials_than_the_front_has(tmp_path: Path) -> None:
+    """The number of trials holds for a front, too."""
+    assert benches.make(tmp_path, led()).search(3, only_front=True, confirm_s=SHORT).stopped == "all 3 trials are done"
+
+
+def test_patience_ends_the_search(tmp_path: Path) -> None:
+    """Where all configs are alike the search stops by itself: after what comes first, a look around, and so many."""
+    evaluator = FakeEvaluator(noise=0, truth=lambda config: 100.0 * config.nireq * config.batch_size)
+    setup = replace(small(40), space=Space(configs=tuple(c for c in fake.space().configs if c.precision == "FP32")))
+    bench = benches.make(tmp_path, setup, evaluator=evaluator)
+    goal = replace(GOAL, prefer="latency")
+    bench.goal = goal
+    study = bench.search(80, patience=6, confirm_s=SHORT)
+    first = len(first_of(study)) + START
+    assert first + 6 <= study.trials < 80
+    assert study.stopped == "the last 6 trials gained nothing: neither the front nor the best for the goal moved"
+    assert patience.idle(study, goal, start=first) == 6
+    assert bench.search(80, patience=6, confirm_s=SHORT).trials == study.trials
+    more = bench.search(80, patience=8, confirm_s=SHORT)
+    assert study.trials < more.trials
+    assert bench.search(more.trials + 2, confirm_s=SHORT).trials == more.trials + 2
+
+
+def test_patience_is_not_lost_by_what_comes_first(tmp_path: Path) -> None:
+    """However short it is, OpenVINO's own answers and the look around are not cut off."""
+    study = benches.make(tmp_path, small(16), evaluator=FakeEvaluator(noise=0, truth=lambda _: 100.0)).search(
+        50, patience=1, confirm_s=SHORT
+    )
+    assert study.trials > len(first_of(study)) + START

@@ -59,7 +59,7 @@ def check(
     as_json: option.AsJson = False,
 ) -> None:
     """Measure whether CONFIG still is what it promised: exit 0 it holds, 3 it is slower, 4 not decided in its time."""
-    from ovtune import checking, finding, terminal, unit
+    from ovtune import checking, finding, pairing, terminal, unit
 
     request = checking.Request(
         config=config,
@@ -72,14 +72,14 @@ def check(
         wait=wait,
     )
 
-    def tell(made: checking.Visited) -> None:
+    def tell(made: pairing.Visited) -> None:
         if not quiet:
             of = f"/{made.total}" if made.total is not None else ""
             say(f"block {made.number}{of}: {made.side}: {terminal.outcome_words(made.outcome)}")
 
     with interrupts() as interrupted:
         try:
-            found = checking.run(request, checking.Watch(emit=tell, stopping=lambda: interrupted.is_set))
+            found = checking.run(request, pairing.Watch(emit=tell, stopping=lambda: interrupted.is_set))
         except OvtuneError as error:
             if not interrupted.is_set:
                 raise

@@ -21,6 +21,7 @@ def counts_of(result: Result) -> tuple[Fact, ...]:
         Fact(name="study", text=study.name),
         Fact(name="begun", text=study.created),
         Fact(name="trials", text=str(study.trials)),
+        *(Fact(name="begun with", text=lead.details) for lead in (study.setup.lead,) if lead is not None),
         *(Fact(name="shared", text=text) for text in (result.sharing.words,) if text),
         Fact(name="configs measured", text=str(len(result.estimates))),
         Fact(name="configs in the space", text=f"{study.setup.space.size:,}"),
