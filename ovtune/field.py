@@ -75,7 +75,7 @@ class Field:
 
     def close(self, best: Estimate, *, by: float) -> list[Estimate]:
         """The challengers that promise as much as ``best`` but for so many joint standard errors, in order."""
-        return [e for e in self.challengers if not _beaten(best, e, self, by=by)]
+        return [e for e in self.challengers if not _promises_less(best, e, self, by=by)]
 
     @cached_property
     def strongest(self) -> Baseline | None:
@@ -171,11 +171,21 @@ def _steadiest(order: Sequence[Estimate], field: Field) -> Estimate | None:
     return off_the_cliff(same, field.estimates.values())
 
 
-def _beaten(best: Estimate, other: Estimate, field: Field, *, by: float) -> bool:
+def beaten(best: Estimate, other: Estimate, goal: Goal, metric: LatencyMetric, *, by: float) -> bool:
+    """Whether ``best`` is ahead of ``other`` for the goal by more than so many joint standard errors."""
+    behind = goals.merit(best, goal.prefer, metric) - goals.merit(other, goal.prefer, metric)
+    return behind > by * _joint_error(best, other, goal)
+
+
+def _joint_error(one: Estimate, other: Estimate, goal: Goal) -> float:
+    error = math.hypot(one.throughput_per_s.error, other.throughput_per_s.error)
+    return error * (2 if goal.prefer == "balanced" else 1)
+
+
+def _promises_less(best: Estimate, other: Estimate, field: Field, *, by: float) -> bool:
     """Whether ``best`` promises more than ``other`` by more than so many joint standard errors."""
     behind = field.prospects[best.config.key].worth - field.prospects[other.config.key].worth
-    error = math.hypot(best.throughput_per_s.error, other.throughput_per_s.error)
-    return behind > by * error * (2 if field.goal.prefer == "balanced" else 1)
+    return behind > by * _joint_error(best, other, field.goal)
 
 
 def last_duel(study: Study) -> Duel | None:
