@@ -1,6 +1,8 @@
 """After the search: elimination among the finalists, then the duel of the winner with the strongest baseline."""
 
-from collections.abc import Iterable
+import itertools
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,19 +11,20 @@ from ovtune import duel
 from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.estimate import Estimate
-from ovtune.field import LEAST_COST_S, Duel, Field, beaten, contested, last_duel, survey_field
+from ovtune.field import LEAST_COST_S, Duel, Field, contested, last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted
 from ovtune.measurement import Block, Plan
 from ovtune.study import Sides, last_confirmation
 
-_ROUNDS = 3
+_ROUNDS, _MOST_ROUNDS = 3, 12
 _FAILED_ROUNDS = 3
 _LATE = 1.5
 _LATEST = 3
 _CHALLENGERS = 5
 _ANSWERS = 3
-_CLEARLY = 2.0
+_HOPE, _CLEARLY = 0.02, 2.0
+_CHOOSING = 0.25
 
 
 class Confirmation:
@@ -60,44 +63,81 @@ class Confirmation:
             if not self._fresh(number) or number in self._ledger.study.duels:
                 number += 1
             now = self._ledger.watch.clock()
-            self._eliminate(number, now + (1 - duel.SHARE) * self._time_s)
+            self._eliminate(number, now + self._time_s)
             self._challenge(number, now + self._time_s)
         self._fight(number, until)
 
-    def _eliminate(self, number: int, until: float) -> None:
-        """Shuffled rounds over the finalists; who is clearly beaten is not visited again."""
-        watch, visits = self._ledger.watch, self._ledger.study.visits
-        made = {(v.round, v.config.key) for v in visits if v.confirmation == number and v.phase == "elimination"}
+    def _eliminate(self, number: int, deadline: float) -> None:
+        """Shuffled rounds over the finalists, until one of each kind is left or the duel needs the rest of the time.
+
+        Who has no chance to be the best of its kind is not visited again.
+        """
+        visits = self._ledger.study.visits
         begun = min((v.number for v in visits if v.confirmation == number), default=len(visits))
-        contenders = self._affordable(finalists(self._field(begun, 0), self._goal), until - watch.clock())
+        field = self._field(begun, 0)
+        until = deadline - self._duel_s(field)
+        contenders = self._affordable(finalists(field), until - self._ledger.watch.clock())
         generator = np.random.default_rng([self._seed, number])
-        for round_ in range(_ROUNDS):
-            for place, index in enumerate(generator.permutation(len(contenders))):
-                config = contenders[int(index)]
-                if (round_, config.key) in made:
-                    continue
-                if watch.stopping() or watch.clock() + self._cost_s(config) > until:
-                    return
-                started = VisitStarted(
-                    phase="elimination",
-                    number=round_ * len(contenders) + place + 1,
-                    total=_ROUNDS * len(contenders),
-                    config=config,
-                )
-                self._ledger.visit(started, plan=self._planned(1 + round_), confirmation=number, round_=round_)
-            left = {e.config.key for e in unbeaten(self._field(begun, round_ + 1), self._goal)}
-            contenders = [c for c in contenders if c.key in left]
-            if len(contenders) < 2:
+        for round_ in range(_MOST_ROUNDS):
+            contenders = [c for c in contenders if round_ < self._rounds_of(c, number)]
+            order = [contenders[int(index)] for index in generator.permutation(len(contenders))]
+            if not order or not self._round(order, number, round_, deadline - self._duel_s(field)):
                 return
+            field = self._field(begun, round_ + 1)
+            left = {key for kind in hopeful(field) if len(kind) > 1 for key in kind}
+            contenders = [c for c in contenders if c.key in left]
+
+    def _round(self, order: Sequence[Config], number: int, round_: int, until: float) -> bool:
+        """One round of an elimination, without the visits that were made before; whether it came to its end."""
+        watch = self._ledger.watch
+        eliminated = [v for v in self._ledger.study.visits if v.confirmation == number and v.phase == "elimination"]
+        made = {v.config.key for v in eliminated if v.round == round_}
+        before = sum(v.round < round_ for v in eliminated)
+        for place, config in enumerate(order, start=1):
+            if config.key in made:
+                continue
+            if watch.stopping() or watch.clock() + self._cost_s(config) > until:
+                return False
+            started = VisitStarted(phase="elimination", number=before + place, total=before + len(order), config=config)
+            self._ledger.visit(
+                started,
+                plan=self._planned(1 + round_),
+                confirmation=number,
+                round_=round_,
+                reserved=duel.LEAST_PAIRS,
+            )
+        return True
+
+    def _rounds_of(self, config: Config, number: int) -> int:
+        """In how many rounds of an elimination a config may be visited, so that its fresh blocks last for the duel.
+
+        Where they do not last for any, all of them are for choosing.
+        """
+        fresh = self._ledger.fresh_blocks(config)
+        if fresh is None:
+            return _MOST_ROUNDS
+        fresh += sum(v.confirmation == number and v.config.key == config.key for v in self._ledger.study.visits)
+        return fresh if fresh < duel.LEAST_PAIRS else min(fresh - duel.LEAST_PAIRS, int(_CHOOSING * fresh))
+
+    def _duel_s(self, field: Field) -> float:
+        """The time that the duel of those that lead now needs to decide, and its share where that is less."""
+        share_s = duel.SHARE * self._time_s
+        if field.challenger is None or field.strongest is None:
+            return share_s
+        sides = [field.challenger.config, self._owner(field.strongest.config)]
+        pair_s = sum(self._cost_s(side) for side in sides)
+        return min(pair_s * duel.needed(*lead(field)), share_s)
 
     def _challenge(self, number: int, deadline: float) -> None:
         """Names the two sides of the duel and plans its looks, before its first pair."""
         field = self._field()
         if field.challenger is None or field.strongest is None or self._ledger.watch.stopping():
             return
-        candidate, baseline = field.challenger.config, self._owner(field.strongest.config)
+        baseline = self._owner(field.strongest.config)
+        candidate = self._confirmable(field, field.challenger, baseline)
         pair_s = self._cost_s(candidate) + self._cost_s(baseline)
-        cap = int((deadline - self._ledger.watch.clock()) / pair_s)
+        affordable = int((deadline - self._ledger.watch.clock()) / pair_s)
+        cap = min(affordable, self._fresh_pairs(candidate, baseline))
         if cap >= duel.LEAST_PAIRS:
             sides = Sides(
                 candidate=candidate,
@@ -105,8 +145,24 @@ class Confirmation:
                 goal=self._goal,
                 looks=duel.looks(cap),
                 earlier=self._fought(),
+                wanted=min(affordable, duel.MOST_PAIRS),
             )
             self._ledger.plan_duel(number, sides)
+
+    def _confirmable(self, field: Field, challenger: Estimate, baseline: Config) -> Config:
+        """The challenger; where a recording has too few blocks of it, the next as good one that it has them of."""
+        close = (e.config for e in (challenger, *field.close(challenger, by=_CLEARLY)) if self._final(e, field))
+        enough = (config for config in close if self._fresh_pairs(config, baseline) >= duel.LEAST_PAIRS)
+        return next(enough, challenger.config)
+
+    @staticmethod
+    def _final(estimate: Estimate, field: Field) -> bool:
+        return not field.finals or estimate.config.key in field.finals
+
+    def _fresh_pairs(self, candidate: Config, baseline: Config) -> int:
+        """How many pairs of fresh blocks of two configs can be had, and no more than a duel makes."""
+        fresh = [self._ledger.fresh_blocks(config) for config in (candidate, baseline)]
+        return min([duel.MOST_PAIRS, *(count for count in fresh if count is not None)])
 
     def _fought(self) -> int:
         """How many duels for this goal there were since the last trial."""
@@ -130,7 +186,7 @@ class Confirmation:
                 return
             fight = last_duel(self._ledger.study)
             done = len(fight.pairs) if fight is not None else 0
-            plan = self._planned(1 + _ROUNDS + round_)
+            plan = self._planned(1 + _MOST_ROUNDS + round_)
             for place, side in enumerate(duel.order(round_)):
                 config = sides.candidate if side == "candidate" else sides.baseline
                 if (round_, config.key) in made:
@@ -140,7 +196,8 @@ class Confirmation:
                 started = VisitStarted(
                     phase="duel", number=2 * done + place + 1, total=2 * sides.looks[-1], config=config
                 )
-                self._ledger.visit(started, plan=plan, confirmation=number, round_=round_)
+                left = sides.looks[-1] - done - 1
+                self._ledger.visit(started, plan=plan, confirmation=number, round_=round_, reserved=left)
 
     def _planned(self, round_: int) -> Plan:
         """How the visits of a round are made: all with the same inputs and arrivals, which no other round has."""
@@ -152,6 +209,8 @@ class Confirmation:
         if fight is None:
             return False
         if len(fight.pairs) >= fight.planned[-1] or self._failing():
+            return True
+        if self._fresh_pairs(fight.candidate, fight.baseline) == 0:
             return True
         return len(fight.pairs) in fight.planned and not self._open(fight)
 
@@ -177,7 +236,8 @@ class Confirmation:
         fight = last_duel(self._ledger.study)
         if fight is None or len(fight.pairs) < fight.planned[-1] or not self._open(fight):
             return False
-        affordable = min(int(duel.SHARE * self._time_s / fight.pair_s), duel.MOST_PAIRS)
+        fresh = self._fresh_pairs(fight.candidate, fight.baseline)
+        affordable = min(int(duel.SHARE * self._time_s / fight.pair_s), fresh)
         return affordable >= duel.MORE * len(fight.pairs)
 
     def _up_to_date(self) -> bool:
@@ -201,8 +261,9 @@ class Confirmation:
 
     def _owner(self, config: Config) -> Config:
         """The config whose blocks stand for ``config``: itself, or the one that runs alike."""
-        key = self._ledger.study.owner(config)
-        return self._field().estimates[key].config
+        study = self._ledger.study
+        key = study.owner(config)
+        return next(visit.config for visit in study.visits if visit.config.key == key)
 
     def _cost_s(self, config: Config) -> float:
         """What a visit to a measured config takes: the last ones tell, after which its compiled model was kept."""
@@ -222,26 +283,47 @@ class Confirmation:
         return taken
 
 
-def finalists(field: Field, goal: Goal) -> list[Config]:
+def finalists(field: Field) -> list[Config]:
     """Who goes into the elimination, the most important first: best challenger and best baseline, and so on in turn.
 
-    The challengers are those that the best one does not clearly beat, and after them the rest of the front.
+    The challengers are those that may be the best one, and after them the rest of the front.
     """
-    answers = {b.config.key for b in field.baselines}
-    order = goals.ranked(field.estimates.values(), goal, field.metric)
-    close = unbeaten(field, goal)
-    on_front = goals.front(order, field.metric, goal.against)
-    own = [e.config for e in order if e.config.key in answers][:_ANSWERS]
-    others = {e.config.key: e.config for e in (*close, *on_front) if e.config.key not in answers}
-    if field.challenger is not None:
-        others = {field.challenger.config.key: field.challenger.config} | others
-    challengers = list(others.values())[:_CHALLENGERS]
-    turns = max(len(own), len(challengers))
-    return [c for i in range(turns) for c in (*challengers[i : i + 1], *own[i : i + 1])]
+    others, own = hopeful(field)
+    on_front = goals.front(field.estimates.values(), field.metric, field.goal.against)
+    others += [e.config.key for e in on_front if e.config.key not in {*others, *field.answers}]
+    turns = itertools.zip_longest(others[:_CHALLENGERS], own[:_ANSWERS])
+    return [field.estimates[key].config for turn in turns for key in turn if key is not None]
 
 
-def unbeaten(field: Field, goal: Goal) -> list[Estimate]:
-    """The estimates, best first, that the best of them does not clearly beat: by less than twice their joint error."""
-    order = goals.ranked(field.estimates.values(), goal, field.metric)
-    best = order[0]
-    return [e for e in order if not beaten(best, e, goal, field.metric, by=_CLEARLY)]
+def hopeful(field: Field) -> tuple[list[str], list[str]]:
+    """The keys of the challengers and of the baselines that may be the best of their kind, who leads first."""
+    best = field.challenger.config.key if field.challenger is not None else None
+    known = field.prospects
+    order = sorted(known, key=lambda key: (key != best, -known[key].worth))
+    chosen = [key for key in order if key == best or known[key].leads >= _HOPE]
+    return [key for key in chosen if key not in field.answers], [key for key in chosen if key in field.answers]
+
+
+def lead(field: Field) -> tuple[float, float]:
+    """By how much the challenger leads the strongest baseline in what they would duel for, less the error of that.
+
+    And the deviation of the difference of a pair of their blocks; both on logarithms.
+    """
+    if field.challenger is None or field.strongest is None:
+        return 0.0, 0.0
+    baseline = field.estimates[field.owners.get(field.strongest.config.key, field.strongest.config.key)]
+    one, two = field.challenger.throughput_per_s, baseline.throughput_per_s
+    own, its = (field.prospects[e.config.key].latency for e in (field.challenger, baseline))
+    about = contested(field.goal, baseline, field.metric)
+    ahead = error = variance = 0.0
+    if about != "latency":
+        ahead += math.log(one.value / two.value)
+        error += one.error**2 + two.error**2
+        variance += 2 * field.spread.throughput**2
+    if about in {"latency", "balanced"}:
+        ahead += math.log(its.value / own.value)
+        error += own.error**2 + its.error**2
+        variance += 2 * field.spread.latency[field.goal.latency] ** 2
+    if about == "efficiency":
+        ahead = goals.merit(field.challenger, about, field.metric) - goals.merit(baseline, about, field.metric)
+    return ahead - math.sqrt(error), math.sqrt(variance)

@@ -53,3 +53,7 @@ class Evaluator(Protocol):
     def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
         """One visit to ``config``, made as ``plan`` says."""
         ...
+
+    def fresh_blocks(self, config: Config, /) -> int | None:
+        """How many blocks of ``config`` are left that were not given before; None where it can always be run again."""
+        ...

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ovtune.duel import Score
 from ovtune.estimate import Estimate, Spread, comparable, estimate, spread_of
 from ovtune.goal import Goal, Prefer, keeps
 from ovtune.measurement import Block, LatencyMetric
+from ovtune.prospect import Prospect, prospects
 from ovtune.stability import off_the_cliff
 from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, outputs_by_config
 
@@ -20,18 +22,72 @@ LEAST_COST_S = 0.01
 """The least that a visit is taken to cost: a recording may tell of none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Field:
-    """The measured configs of a study, compared under a goal."""
+    """The measured configs of a study, compared under a goal.
 
+    Attributes:
+        goal: The goal.
+        estimates: What each config does, by its key.
+        metric: The latency by which they are compared.
+        spread: The spread between the blocks of one config.
+        baselines: Those of OpenVINO's own answers that were measured.
+        owners: For each config that shares another one's blocks, the key of that one.
+        finals: The keys of those that the last elimination visited: they come before those known from one block.
+    """
+
+    goal: Goal
     estimates: Mapping[str, Estimate]
     metric: LatencyMetric
     spread: Spread
     baselines: tuple[Baseline, ...]
-    challenger: Estimate | None
-    """The best config for the goal that is none of OpenVINO's own answers."""
-    strongest: Baseline | None
-    """The best baseline for the goal."""
+    owners: Mapping[str, str]
+    finals: frozenset[str]
+
+    @property
+    def answers(self) -> dict[str, Baseline]:
+        """The baselines by the key of the config whose blocks tell of them."""
+        keys = [(self.owners.get(b.config.key, b.config.key), b) for b in self.baselines]
+        return dict(reversed(keys))
+
+    @cached_property
+    def prospects(self) -> dict[str, Prospect]:
+        """What each config may come to, by its key."""
+        return prospects(self.estimates, self.answers.keys(), self.goal, self.metric)
+
+    @cached_property
+    def best(self) -> Estimate:
+        """The most promising config of all, a baseline or not: a finalist, where one keeps the limits."""
+        order = goals.ranked(self.estimates.values(), self.goal, self.metric)
+        order.sort(key=lambda e: (bool(goals.breaches(e, self.goal, self.metric)), e.config.key not in self.finals))
+        return order[0]
+
+    @cached_property
+    def challenger(self) -> Estimate | None:
+        """The most promising config that is none of OpenVINO's own answers."""
+        return _steadiest(self.challengers, self)
+
+    @cached_property
+    def challengers(self) -> list[Estimate]:
+        """All that are none of OpenVINO's own answers, the most promising first."""
+        others = [e for key, e in self.estimates.items() if key not in self.answers]
+        return sorted(others, key=self._promise, reverse=True)
+
+    def close(self, best: Estimate, *, by: float) -> list[Estimate]:
+        """The challengers that promise as much as ``best`` but for so many joint standard errors, in order."""
+        return [e for e in self.challengers if not _promises_less(best, e, self, by=by)]
+
+    @cached_property
+    def strongest(self) -> Baseline | None:
+        """The best baseline for the goal."""
+        answers = self.answers
+        order = goals.ranked([self.estimates[key] for key in answers], self.goal, self.metric)
+        order.sort(key=lambda e: e.config.key not in self.finals)
+        return answers[order[0].config.key] if order else None
+
+    def _promise(self, estimate: Estimate) -> tuple[bool, float]:
+        key = estimate.config.key
+        return key in self.finals, self.prospects[key].worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,24 +132,14 @@ def survey_field(study: Study, goal: Goal) -> Field:
     )
     metric = goals.common_metric(estimates.values(), goal.latency)
     owners = study.owners
-    measured = [
-        (baseline, estimates[owner])
-        for baseline in study.setup.baselines
-        if (owner := owners.get(baseline.config.key, baseline.config.key)) in estimates
-    ]
-    answers = {e.config.key for _, e in measured}
-    finals = _finalists(study, goal)
-    challengers = goals.ranked([e for key, e in estimates.items() if key not in answers], goal, metric)
-    challengers.sort(key=lambda e: e.config.key not in finals)
-    order = goals.ranked([e for _, e in measured], goal, metric)
-    order.sort(key=lambda e: e.config.key not in finals)
     return Field(
+        goal=goal,
         estimates=estimates,
         metric=metric,
         spread=spread,
-        baselines=tuple(baseline for baseline, _ in measured),
-        challenger=_steadiest(challengers, finals, estimates, goal, metric),
-        strongest=next((b for b, e in measured if e is order[0]), None) if order else None,
+        baselines=tuple(b for b in study.setup.baselines if owners.get(b.config.key, b.config.key) in estimates),
+        owners=owners,
+        finals=frozenset(_finalists(study, goal)),
     )
 
 
@@ -116,28 +162,30 @@ def _outside(study: Study) -> set[str]:
     return answers - inside - as_asked
 
 
-def beaten(best: Estimate, other: Estimate, goal: Goal, metric: LatencyMetric, *, by: float) -> bool:
-    """Whether ``best`` is ahead of ``other`` for the goal by more than so many joint standard errors."""
-    behind = goals.merit(best, goal.prefer, metric) - goals.merit(other, goal.prefer, metric)
-    error = math.hypot(best.throughput_per_s.error, other.throughput_per_s.error)
-    return behind > by * error * (2 if goal.prefer == "balanced" else 1)
-
-
-def _steadiest(
-    order: Sequence[Estimate], finals: set[str], known: Mapping[str, Estimate], goal: Goal, metric: LatencyMetric
-) -> Estimate | None:
+def _steadiest(order: Sequence[Estimate], field: Field) -> Estimate | None:
     """The first of ``order``, or one that is equal to it, visited as a finalist as it was, and on no cliff."""
     if not order:
         return None
     best = order[0]
-    equals = [
-        e
-        for e in order
-        if (e.config.key in finals) == (best.config.key in finals)
-        and goals.breaches(e, goal, metric) == goals.breaches(best, goal, metric)
-        and not beaten(best, e, goal, metric, by=1.0)
-    ]
-    return off_the_cliff(equals, known.values())
+    same = [e for e in field.close(best, by=1.0) if (e.config.key in field.finals) == (best.config.key in field.finals)]
+    return off_the_cliff(same, field.estimates.values())
+
+
+def beaten(best: Estimate, other: Estimate, goal: Goal, metric: LatencyMetric, *, by: float) -> bool:
+    """Whether ``best`` is ahead of ``other`` for the goal by more than so many joint standard errors."""
+    behind = goals.merit(best, goal.prefer, metric) - goals.merit(other, goal.prefer, metric)
+    return behind > by * _joint_error(best, other, goal)
+
+
+def _joint_error(one: Estimate, other: Estimate, goal: Goal) -> float:
+    error = math.hypot(one.throughput_per_s.error, other.throughput_per_s.error)
+    return error * (2 if goal.prefer == "balanced" else 1)
+
+
+def _promises_less(best: Estimate, other: Estimate, field: Field, *, by: float) -> bool:
+    """Whether ``best`` promises more than ``other`` by more than so many joint standard errors."""
+    behind = field.prospects[best.config.key].worth - field.prospects[other.config.key].worth
+    return behind > by * _joint_error(best, other, field.goal)
 
 
 def last_duel(study: Study) -> Duel | None:

@@ -129,12 +129,12 @@ def ranked(estimates: Iterable[Estimate], goal: Goal, metric: LatencyMetric) -> 
     """The estimates, best for the goal first; those that break a limit come last, the nearest to it first."""
 
     def order(estimate: Estimate) -> tuple[float, float]:
-        return _distance(estimate, goal, metric), -merit(estimate, goal.prefer, metric)
+        return distance(estimate, goal, metric), -merit(estimate, goal.prefer, metric)
 
     return sorted(estimates, key=order)
 
 
-def _distance(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> float:
+def distance(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> float:
     """How far outside the limits, as the sum of the logarithms of what is missing; 0 inside."""
     missing = 0.0
     if goal.max_latency_ms is not None:

@@ -82,28 +82,41 @@ class Ledger:
         self._evaluator = evaluator
         self._repeats = 0
 
-    def visit(
-        self, started: VisitStarted, *, plan: Plan, trial: int | None = None, confirmation: int = 0, round_: int = 0
+    def fresh_blocks(self, config: Config) -> int | None:
+        """How many blocks of ``config`` can still be measured; None for any number."""
+        return self._evaluator.fresh_blocks(config)
+
+    def visit(  # noqa: PLR0913 - what a visit is for, by name
+        self,
+        started: VisitStarted,
+        *,
+        plan: Plan,
+        trial: int | None = None,
+        confirmation: int = 0,
+        round_: int = 0,
+        reserved: int = 0,
     ) -> Outcome:
         """One visit, committed before anything else is done; where it went wrong, it is made again, once.
 
         Where others held it up, for as long as the repeats are no more than a fifth of all visits: on a host that is
-        never quiet they would tell nothing new. And where one of OpenVINO's own answers failed, against which all else
-        is weighed.
+        never quiet they would tell nothing new; and where more than the ``reserved`` fresh blocks of it are left. And
+        where one of OpenVINO's own answers failed, against which all else is weighed.
         """
         outcome = self._visit(started, plan=plan, trial=trial, confirmation=confirmation, round_=round_)
-        if not self.watch.stopping() and self._went_wrong(started, outcome):
+        if not self.watch.stopping() and self._went_wrong(started, outcome, reserved):
             outcome = self._visit(started, plan=plan, trial=trial, confirmation=confirmation, round_=round_)
         return outcome
 
-    def _went_wrong(self, started: VisitStarted, outcome: Outcome) -> bool:
+    def _went_wrong(self, started: VisitStarted, outcome: Outcome, reserved: int) -> bool:
         match outcome:
             case Failed():
                 baselines = {baseline.config.key for baseline in self.study.setup.baselines}
                 return started.phase == "search" and started.config.key in baselines
             case Block(contended=True) if started.phase != "soak" and self._may_repeat():
-                self._repeats += 1
-                return True
+                fresh = self.fresh_blocks(started.config)
+                spare = fresh is None or fresh > reserved
+                self._repeats += spare
+                return spare
             case _:
                 return False
 

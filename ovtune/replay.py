@@ -5,11 +5,11 @@ nothing in it, and visits that repeat one config would tell more than they do in
 recorded time, and a visit moves it to where the visited block ended. A config's blocks are given in their recorded
 order; of those that come after its last one, the visit gets the one that was recorded nearest to the place. Two configs
 that are visited in turns so meet in one recorded round after the other, each time as close as they were recorded, even
-if one of them had been visited more often before; what lies between is skipped, not given later out of its time. When
-nothing of a config is left it begins again, with its first block.
+if one of them had been visited more often before. What lies between is skipped. When nothing of a config is left after
+its last block, the place goes back to the beginning of the recording, for all configs: what was skipped is given now,
+in its order. A config that has been given whole begins again, with its first block.
 """
 
-import bisect
 from collections import defaultdict
 from collections.abc import Collection
 
@@ -47,7 +47,10 @@ class Replay:
             if rounds is None or record.round in rounds:
                 tracks[record.config.key].append(record)
         self._tracks = dict(tracks)
-        self._next = dict.fromkeys(tracks, 0)
+        self._given = {key: [False] * len(track) for key, track in tracks.items()}
+        self._spent: set[str] = set()
+        self._last = dict.fromkeys(tracks, (0, -1))
+        self._lap = 0
 
     def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
         """The recorded visit whose turn it is; how long ``plan`` wants to measure, a recording cannot heed."""
@@ -66,14 +69,27 @@ class Replay:
         kind = Failed if any(other.ok for other in track) else Infeasible
         return kind(reason=record.reason or _NO_REASON, cost_s=record.cost_s)
 
+    def fresh_blocks(self, config: Config, /) -> int:
+        """How many recorded blocks of ``config`` are left that were not given yet."""
+        if config.key not in self._tracks or config.key in self._spent:
+            return 0
+        marks = zip(self._tracks[config.key], self._given[config.key], strict=True)
+        return sum(record.ok and not given for record, given in marks)
+
     def _turn(self, key: str, track: list[Record]) -> Record:
-        """The nearest to the place of those after its last one, of two as near the later; after the last, the first."""
-        first, chosen = self._next[key], 0
-        if first < len(track):
-            after = bisect.bisect_left(track, self._place_s, lo=first, key=lambda record: record.started_s)
-            near = [i for i in (after, after - 1) if first <= i < len(track)]
-            chosen = min(near, key=lambda i: abs(track[i].started_s - self._place_s))
-        self._next[key] = chosen + 1
+        """The nearest to the place of those to come, of two as near the later; after the last, the first again."""
+        given = self._given[key]
+        if all(given):
+            self._spent.add(key)
+            given[:] = [False] * len(track)
+        lap, last = self._last[key]
+        to_come = [i for i in range(last + 1 if lap == self._lap else 0, len(track)) if not given[i]]
+        if not to_come:
+            self._lap, self._place_s = self._lap + 1, 0.0
+            to_come = [i for i in range(len(track)) if not given[i]]
+        chosen = min(reversed(to_come), key=lambda i: abs(track[i].started_s - self._place_s))
+        given[chosen] = True
+        self._last[key] = self._lap, chosen
         return track[chosen]
 
 

@@ -85,7 +85,7 @@ def conclude(study: Study, goal: Goal) -> Result:
     field = survey_field(study, goal)
     if not field.estimates:
         raise MeasurementError(why_nothing(study))
-    best = goals.ranked(field.estimates.values(), goal, field.metric)[0]
+    best = field.best
     strongest = field.strongest or Baseline(name="the first config measured", config=_first_measured(field))
     owner = study.owner(strongest.config)
     fight = deciding_duel(study, goal, owner)
@@ -185,9 +185,12 @@ def _keeps_what_was_not_contested(fight: Duel, field: Field, broken: Mapping[str
 def _few_recorded(study: Study) -> Caveat | None:
     """That a recording has fewer fresh blocks than the duel has time for."""
     fight = last_duel(study) if study.setup.recording else None
-    if fight is None or len(fight.pairs) >= fight.planned[-1]:
+    if fight is None:
         return None
-    return Caveat(kind="few_recorded", parameters={"pairs": len(fight.pairs), "planned": fight.planned[-1]})
+    wanted = max(fight.planned[-1], study.duels[max(study.duels)].wanted)
+    if len(fight.pairs) >= wanted:
+        return None
+    return Caveat(kind="few_recorded", parameters={"pairs": len(fight.pairs), "planned": wanted})
 
 
 def _judged(fight: Duel, goal: Goal, field: Field, baseline: str) -> tuple[Score, Caveat | None]:

@@ -90,7 +90,7 @@ class Setup:
 class Sides:
     """Who meets in a duel, for which goal, when it is looked at (numbers of pairs), and how many such were ``earlier``.
 
-    Fixed before its first pair.
+    ``wanted`` is how many pairs there was time for, where a recording holds fewer. Fixed before its first pair.
     """
 
     candidate: Config
@@ -98,6 +98,7 @@ class Sides:
     goal: Goal
     looks: tuple[int, ...]
     earlier: int = 0
+    wanted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,9 @@ class TrialProcess:
             case child.Refusal(message=reason) | child.Death(reason=reason):
                 return Failed(reason=reason, cost_s=cost_s)
 
+    def fresh_blocks(self, _config: Config, /) -> None:
+        """None: a host runs a config as often as it is asked to."""
+
 
 def _schedule_s(order: Order) -> float:
     """How long the arrivals of a visit take: at a low rate the first one alone may take longer than a timeout."""

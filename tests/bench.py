@@ -97,6 +97,10 @@ class Dying:
             self.left -= 1
         return self.inner.evaluate(config, plan)
 
+    def fresh_blocks(self, config: Config, /) -> int | None:
+        """As many as the inner one has."""
+        return self.inner.fresh_blocks(config)
+
 
 class Repeating(FakeEvaluator):
     """Answers the same for the same config each time, so that courses can be compared."""

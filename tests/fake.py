@@ -62,6 +62,7 @@ class FakeEvaluator:
         noise: The standard deviation of a block's logarithm.
         truth: The true throughput of a config.
         outcomes: What to answer for some configs, by key, instead of a block.
+        holds: How many fresh blocks it has of a config, as a recording has; None for no limit.
         now_s: The simulated time.
     """
 
@@ -69,6 +70,7 @@ class FakeEvaluator:
     seed: int = 0
     truth: Callable[[Config], float] = speed
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    holds: Callable[[Config], int | None] = lambda _: None
     now_s: float = 1_700_000_000.0
     asked: list[Config] = field(default_factory=list)
 
@@ -106,6 +108,11 @@ class FakeEvaluator:
             effective_key=key,
             cost_s=1.5,
         )
+
+    def fresh_blocks(self, config: Config, /) -> int | None:
+        """How many of what it holds were not asked for yet."""
+        held = self.holds(config)
+        return None if held is None else max(held - self.asked.count(config), 0)
 
 
 def host() -> Host:

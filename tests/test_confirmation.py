@@ -11,7 +11,7 @@ from ovtune.evaluator import Failed, Outcome
 from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import VisitEnded, VisitStarted
-from ovtune.measurement import Plan
+from ovtune.measurement import Block, Plan
 from ovtune.result import conclude
 from ovtune.space import Space
 from ovtune.study import Sides
@@ -218,3 +218,72 @@ def test_arrivals_are_the_same_within_a_round_and_differ_between_rounds(tmp_path
             seeds.setdefault((visit.phase, visit.round), set()).add(seed)
     assert all(len(same) == 1 for same in seeds.values())
     assert len({seed for same in seeds.values() for seed in same}) == len(seeds) > 8
+
+
+@pytest.mark.parametrize(("held", "pairs"), [(60, 30), (31, 23), (20, 15), (12, 9), (11, 8)])
+def test_a_duel_fits_the_fresh_blocks_that_there_are(tmp_path: Path, held: int, pairs: int) -> None:
+    """What search and elimination leave is planned for, which is most of them, and no block is asked for twice."""
+    evaluator = FakeEvaluator(noise=0.2, truth=lambda _: 100.0, holds=lambda _: held)
+    bench = benches.make(tmp_path, small(16), evaluator=evaluator, goal=Goal(latency="p50", prefer="throughput"))
+    study = bench.search(10, confirm_s=150)
+    sides = study.duels[1]
+    assert sides.looks[-1] <= sides.wanted
+    assert sides.looks[-1] >= min(pairs, sides.wanted)
+    assert max(Counter(c.key for c in evaluator.asked).values()) <= held
+    result = conclude(study, bench.goal)
+    assert result.verdict.pairs in sides.looks
+    assert len(bench.search(10, confirm_s=150).visits) == len(study.visits)
+
+
+def test_too_few_fresh_blocks_leave_it_unconfirmed(tmp_path: Path) -> None:
+    """Where eight pairs cannot be had no duel is planned: what blocks there are choose, and nothing is asked twice."""
+    evaluator = FakeEvaluator(holds=lambda _: 4)
+    bench = benches.make(tmp_path, small(16), evaluator=evaluator)
+    study = bench.search(10)
+    assert not study.duels
+    assert of(study, "elimination")
+    assert max(Counter(c.key for c in evaluator.asked).values()) <= 4
+    assert conclude(study, bench.goal).verdict.kind == "unconfirmed"
+
+
+def test_elimination_ends_when_one_of_each_kind_is_left(tmp_path: Path) -> None:
+    """Without noise the first round tells who is best: the time that is left is the duel's."""
+    bench = benches.make(tmp_path, small(16), evaluator=FakeEvaluator(noise=0.0))
+    bench.goal = Goal(latency="p50", prefer="throughput")
+    study = bench.search(8, confirm_s=300)
+    assert max(v.round for v in of(study, "elimination")) <= 2
+    assert study.duels
+
+
+def test_of_equals_the_one_that_can_be_confirmed_goes_into_the_duel(tmp_path: Path) -> None:
+    """Where a recording has too few blocks of the leading challenger for a duel, one as good that has them fights."""
+    answers = [b.config for b in fake.BASELINES]
+    scarce = replace(answers[1], batch_size=4)
+    common = replace(answers[1], batch_size=2)
+
+    def truth(config: Config) -> float:
+        return {scarce: 132.0, common: 130.0}.get(config, 100.0)
+
+    setup = replace(fake.setup(), space=Space(configs=(*answers, scarce, common)))
+    evaluator = FakeEvaluator(noise=0.02, truth=truth, holds=lambda config: 3 if config == scarce else 40)
+    bench = benches.make(tmp_path, setup, evaluator=evaluator, goal=Goal(latency="p50", prefer="throughput"))
+    study = bench.search(4, confirm_s=90)
+    assert study.duels[1].candidate == common
+    assert evaluator.asked.count(scarce) <= 3
+    assert conclude(study, bench.goal).recommended == common
+
+
+def test_contended_blocks_are_repeated_only_while_fresh_ones_are_spare(tmp_path: Path) -> None:
+    """A duel with just enough fresh blocks keeps those that others held up, and comes to its planned end."""
+
+    class Crowded(FakeEvaluator):
+        def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
+            outcome = super().evaluate(config, plan)
+            held_up = len(self.asked) % 5 == 0
+            return replace(outcome, others_busy=0.5) if held_up and isinstance(outcome, Block) else outcome
+
+    evaluator = Crowded(noise=0.2, truth=lambda _: 100.0, holds=lambda _: 24)
+    bench = benches.make(tmp_path, small(16), evaluator=evaluator, goal=Goal(latency="p50", prefer="throughput"))
+    study = bench.search(8, confirm_s=150)
+    assert max(Counter(c.key for c in evaluator.asked).values()) <= 24
+    assert conclude(study, bench.goal).verdict.pairs in study.duels[1].looks

@@ -19,6 +19,7 @@ from ovtune.duel import (
     gains,
     level,
     looks,
+    needed,
     order,
     score,
 )
@@ -80,16 +81,26 @@ def test_looks(cap: int) -> None:
     [
         (3, (3,)),
         (8, (8,)),
-        (9, (8, 9)),
-        (20, (8, 14, 20)),
+        (15, (15,)),
+        (16, (8, 16)),
+        (23, (12, 23)),
         (24, (8, 16, 24)),
         (60, (20, 40, 60)),
         (500, (134, 267, 400)),
     ],
 )
 def test_looks_are_thirds(cap: int, planned: tuple[int, ...]) -> None:
-    """The looks are at a third, at two thirds and at the end, the first not before the least pairs."""
+    """The looks are at a third, at two thirds and at the end; a duel of few pairs has fewer, the smallest only one."""
     assert looks(cap) == planned
+
+
+@pytest.mark.parametrize(
+    ("ahead", "deviation", "pairs"),
+    [(0.05, 0.05, 16), (0.05, 0.08, 32), (0.01, 0.1, MOST_PAIRS), (-0.1, 0.05, MOST_PAIRS)],
+)
+def test_pairs_that_a_lead_needs(ahead: float, deviation: float, pairs: int) -> None:
+    """A larger lead needs fewer, by the square; no lead is never shown."""
+    assert needed(ahead, deviation) == pairs
 
 
 @given(st.integers(LEAST_PAIRS, 100))

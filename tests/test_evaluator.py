@@ -94,6 +94,14 @@ def test_being_measured_oneself_is_no_sharing(evaluator: Evaluator) -> None:
     block(evaluator, GOOD, shared={first.effective_key: GOOD.key})
 
 
+def test_fresh_blocks_are_counted_or_without_limit(evaluator: Evaluator) -> None:
+    """A recording has one less after each visit; what can be run again and again says so with None."""
+    before = evaluator.fresh_blocks(GOOD)
+    block(evaluator, GOOD)
+    after = evaluator.fresh_blocks(GOOD)
+    assert (before, after) in {(None, None), (3, 2)}
+
+
 def test_what_cannot_run_is_an_outcome(evaluator: Evaluator) -> None:
     """A device that is not there is infeasible, with a reason in one line, and no exception."""
     outcome = evaluator.evaluate(REFUSED, PLAN)

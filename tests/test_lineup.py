@@ -74,12 +74,13 @@ def estimate(config: Config, throughput: float, p50_ms: float, memory_bytes: int
 
 def field(*estimates: Estimate) -> Field:
     return Field(
+        goal=GOAL,
         estimates={e.config.key: e for e in estimates},
         metric="p50",
         spread=Spread(),
         baselines=fake.BASELINES,
-        challenger=None,
-        strongest=None,
+        owners={},
+        finals=frozenset(),
     )
 
 

@@ -1,6 +1,5 @@
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -102,17 +101,40 @@ def test_a_duel_meets_in_one_round_after_the_other() -> None:
     st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=40),
     st.lists(st.tuples(st.sampled_from([A, B, C]), st.integers(0, 99)), max_size=30, unique=True),
 )
-def test_never_back_but_to_the_beginning(asked: Sequence[Config], more: Sequence[tuple[Config, int]]) -> None:
-    """Per config time only goes forward, until its last block was given and its first one follows."""
+def test_every_block_is_given_before_any_is_given_again(
+    asked: Sequence[Config], more: Sequence[tuple[Config, int]]
+) -> None:
+    """Each config's blocks come once each before the first of them comes a second time."""
     held = [record(A, 5), record(B, 50), record(C, 95), *(record(config, float(s) + 0.5) for config, s in more)]
     replay = Replay(recording(*held))
     given_ = times(replay, *asked)
     for config in (A, B, C):
         mine = [t for c, t in zip(asked, given_, strict=True) if c == config]
         all_ = sorted(r.started_s for r in held if r.config == config)
-        for before, after in pairwise(mine):
-            assert after > before or (before, after) == (all_[-1], all_[0])
+        for start in range(0, len(mine), len(all_)):
+            passed = mine[start : start + len(all_)]
+            assert len(set(passed)) == len(passed)
+            assert set(passed) <= set(all_)
     assert replay.now_s == pytest.approx(1.5 * len(asked))
+
+
+def test_time_goes_back_for_all_configs_at_once() -> None:
+    """When one has nothing left to come, the others that were skipped meet it at the beginning, in their order."""
+    replay = Replay(recording(*rounds(6, A, B)), start_s=31)
+    assert times(replay, A, B, A, B) == [32, 30, 40, 42]
+    assert times(replay, A, B, A) == [52, 50, 0]
+    assert times(replay, B, A, B, A, B) == [2, 12, 10, 20, 22]
+
+
+def test_fresh_blocks_are_those_never_given() -> None:
+    """Each visit takes one of them, failed visits are none, and what begins again has none left."""
+    replay = Replay(recording(*rounds(3, A), record(A, 31, ok=False), record(B, 5)))
+    assert [replay.fresh_blocks(config) for config in (A, B, D)] == [3, 1, 0]
+    told = []
+    for _ in range(5):
+        replay.evaluate(A, Plan())
+        told.append(replay.fresh_blocks(A))
+    assert told == [2, 1, 0, 0, 0]
 
 
 def test_rounds_are_held_out() -> None:

@@ -162,7 +162,7 @@ def test_unconfirmed() -> None:
     assert result.measured.source == "search"
 
 
-@pytest.mark.parametrize(("pairs", "judged"), [(7, 0), (8, 8), (13, 8), (14, 14), (19, 14), (20, 20)])
+@pytest.mark.parametrize(("pairs", "judged"), [(7, 0), (9, 0), (10, 10), (19, 10), (20, 20)])
 def test_a_duel_is_judged_only_at_its_planned_looks(pairs: int, judged: int) -> None:
     """A duel that was cut off is judged by the last look that it reached; before the first one it is unconfirmed."""
     result = conclude(_fought(_truth(130), pairs=pairs), QUICK)
@@ -505,3 +505,12 @@ def test_a_recorded_block_counts_once() -> None:
     result = conclude(replayed, QUICK)
     assert result.verdict.kind == "unconfirmed"
     assert "few_recorded" in {caveat.kind for caveat in result.caveats}
+
+
+def test_a_duel_that_a_recording_cut_short_says_so() -> None:
+    """Though it had all the pairs that it planned, it was to have had more."""
+    study = _fought(_truth(101), noise=0.1, pairs=10, cap=10)
+    sides = {number: replace(found, wanted=25) for number, found in study.duels.items()}
+    replayed = replace(study, duels=sides, setup=replace(study.setup, recording="0" * 64))
+    (caveat,) = [c for c in conclude(replayed, QUICK).caveats if c.kind == "few_recorded"]
+    assert caveat.parameters == {"pairs": 10, "planned": 25}

@@ -1,0 +1,143 @@
+"""What the measured configs may come to under a goal, as far as it is sure what they do.
+
+The best of many noisy readings is mostly one of the luckiest, and a latency within its error of a limit keeps it or
+does not. So who leads is a matter of chance, and a limit is kept with some probability.
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import assert_never
+
+import numpy as np
+
+from ovtune import goal as goals
+from ovtune import stats
+from ovtune.estimate import Estimate, Quantity
+from ovtune.goal import Goal
+from ovtune.measurement import LatencyMetric
+
+_DRAWS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """What a config may come to.
+
+    Attributes:
+        latency: The latency that the goal asks for, and how sure that is.
+        worth: What may be expected of it for the goal, as a logarithm: its merit where it keeps the limits, and that of
+            the strongest baseline where it does not, which is then what one is left with.
+        leads: The chance that it is the best of its kind: of the baselines, or of all others.
+    """
+
+    latency: Quantity
+    worth: float
+    leads: float
+
+
+def prospects(
+    estimates: Mapping[str, Estimate], answers: Collection[str], goal: Goal, metric: LatencyMetric
+) -> dict[str, Prospect]:
+    """What each of the ``estimates`` may come to, by its key; ``answers`` are the keys of the baselines."""
+    if not estimates:
+        return {}
+    known = list(estimates.values())
+    fast = [estimate.throughput_per_s for estimate in known]
+    slow = _latencies(known, goal, metric)
+    chances = _chances(len(known))
+    merits = _merits(known, fast, slow, chances, goal, metric)
+    missing = _missing(known, fast, slow, chances, goal, metric)
+    kept = missing <= 0
+    own = np.array([key in answers for key in estimates])
+    worths = np.where(kept, merits, float(merits.mean(axis=1).min()) - missing)
+    if own.any():
+        floor = float(worths[own].mean(axis=1).max())
+        worths[~own] = np.where(kept, merits, floor - missing)[~own]
+    leads = np.zeros(len(known))
+    for kind in (own, ~own):
+        if kind.any():
+            ahead = np.flatnonzero(kind)[np.argmax(worths[kind], axis=0)]
+            leads += np.bincount(ahead, minlength=len(known)) / _DRAWS
+    return {
+        key: Prospect(latency=slow[i], worth=float(worths[i].mean()), leads=float(leads[i]))
+        for i, key in enumerate(estimates)
+    }
+
+
+def _latencies(known: list[Estimate], goal: Goal, metric: LatencyMetric) -> list[Quantity]:
+    """The latency that the goal asks for; where too few samples tell it, as far above ``metric`` as it mostly is."""
+    pairs = [(estimate.latency_ms[goal.latency], estimate.latency_ms[metric]) for estimate in known]
+    ratios = [
+        math.log(asked.value / told.value)
+        for asked, told in pairs
+        if isinstance(asked, Quantity) and isinstance(told, Quantity)
+    ]
+    above = float(np.median(ratios)) if ratios else 0.0
+    apart = stats.scale(np.array(ratios)) if ratios else 0.0
+    found = []
+    for asked, told in pairs:
+        if isinstance(asked, Quantity):
+            found.append(asked)
+        elif isinstance(told, Quantity):
+            found.append(Quantity(value=told.value * math.exp(above), error=math.hypot(told.error, apart)))
+        else:
+            raise TypeError(f"{metric} is not available for every config")
+    return found
+
+
+def _chances(count: int) -> stats.Array:
+    """For each config the same normal deviates in an order of its own: exact for each, independent of the others."""
+    steps = [NormalDist().inv_cdf((i + 0.5) / _DRAWS) for i in range(_DRAWS)]
+    generator = np.random.default_rng(0)
+    return np.array([generator.permutation(steps) for _ in range(count)])
+
+
+def _drawn(quantities: list[Quantity], chances: stats.Array) -> stats.Array:
+    drawn: stats.Array = np.array([np.log(q.value) + q.error * row for q, row in zip(quantities, chances, strict=True)])
+    return drawn
+
+
+def _merits(  # noqa: PLR0913, PLR0917 - what a draw consists of
+    known: list[Estimate],
+    fast: list[Quantity],
+    slow: list[Quantity],
+    chances: stats.Array,
+    goal: Goal,
+    metric: LatencyMetric,
+) -> stats.Array:
+    """The merit of each config in each draw; what slows a block down lowers throughput and raises latency alike."""
+    match goal.prefer:
+        case "throughput":
+            return _drawn(fast, chances)
+        case "latency":
+            return -_drawn(slow, -chances)
+        case "balanced":
+            return _drawn(fast, chances) - _drawn(slow, -chances)
+        case "efficiency":
+            told = np.array([goals.merit(estimate, goal.prefer, metric) for estimate in known])
+            errors = np.array([estimate.throughput_per_s.error for estimate in known])
+            merits: stats.Array = told[:, None] + errors[:, None] * chances
+            return merits
+        case _:
+            assert_never(goal.prefer)
+
+
+def _missing(  # noqa: PLR0913, PLR0917 - what a draw consists of
+    known: list[Estimate],
+    fast: list[Quantity],
+    slow: list[Quantity],
+    chances: stats.Array,
+    goal: Goal,
+    metric: LatencyMetric,
+) -> stats.Array:
+    """How far each config is outside the limits in each draw, as the sum of the logarithms of what is missing."""
+    others = replace(goal, max_latency_ms=None, min_throughput_per_s=None)
+    fixed = np.array([goals.distance(estimate, others, metric) for estimate in known])
+    missing: stats.Array = np.repeat(fixed[:, None], chances.shape[1], axis=1)
+    if goal.max_latency_ms is not None:
+        missing += np.maximum(_drawn(slow, -chances) - np.log(goal.max_latency_ms), 0)
+    if goal.min_throughput_per_s is not None:
+        missing += np.maximum(np.log(goal.min_throughput_per_s) - _drawn(fast, chances), 0)
+    return missing
