@@ -165,14 +165,19 @@ class Truth:
 
 
 def truth_of(recording: Recording, rounds: Collection[int], metric: LatencyMetric) -> Truth:
-    """The truth by ``rounds`` of a recording, in which at least two of its configs ran."""
+    """The truth by ``rounds`` of a recording, in which at least two of its configs ran.
+
+    As in a search, blocks that other work held up are left out where the config has others.
+    """
     order = {round_: place for place, round_ in enumerate(sorted(rounds))}
     configs = tuple({r.config.key: r.config for r in recording.records if r.ok}.values())
     places = {config.key: place for place, config in enumerate(configs)}
+    records = [record for record in recording.records if record.ok and record.round in order]
+    made = [(r, block_of(r, recording.header, started_at=r.started_s)) for r in records]
+    quiet = {record.config.key for record, block in made if not block.contended}
     seen: dict[tuple[int, int], list[tuple[float, float]]] = {}
-    for record in recording.records:
-        if record.ok and record.round in order:
-            block = block_of(record, recording.header, started_at=record.started_s)
+    for record, block in made:
+        if not block.contended or record.config.key not in quiet:
             both = float(np.log(block.throughput_per_s)), float(np.log(block.latency_ms(metric)))
             seen.setdefault((places[record.config.key], order[record.round]), []).append(both)
     gain, slow = np.full((2, len(configs), len(order)), np.nan)
