@@ -152,9 +152,12 @@ class Recorder:
 
 
 def spread(setup: Setup, count: int | None, *, seed: int) -> list[Config]:
-    """OpenVINO's own answers, and as many more configs as make ``count``, each as far as can be from all before it."""
+    """OpenVINO's own answers, and as many more configs as make ``count``, each as far as can be from all before it.
+
+    Of a space too large to look at, from a sample.
+    """
     own = [baseline.config for baseline in setup.baselines]
-    everyone = tuple(dict.fromkeys((*own, *setup.space.configs)))
+    everyone = tuple(dict.fromkeys((*own, *setup.space.candidates((), seed=seed))))
     points = features(everyone).rows
     ties = np.random.default_rng(seed).random(len(everyone))
     chosen = list(range(len(own)))

@@ -78,6 +78,13 @@ def test_all_configs(count: int | None) -> None:
     assert len(spread(replace(SETUP, baselines=()), count, seed=0)) == len(SETUP.space.configs)
 
 
+def test_further_settings_are_recorded_too() -> None:
+    """A recording of a space with settings beyond the usual ones holds configs that have them."""
+    space = replace(SETUP.space, settings={"CPU": {"NUM_STREAMS": (1, 2)}}, size=3 * len(SETUP.space.configs))
+    chosen = spread(replace(SETUP, space=space), 40, seed=0)
+    assert {config.properties.get("NUM_STREAMS") for config in chosen} == {None, 1, 2}
+
+
 def test_focus(tmp_path: Path) -> None:
     """The best of the others and OpenVINO's own answers are visited more often, in rounds of their own."""
     sweep = Sweep(rounds=2, configs=12, focus=3, focus_rounds=5)

@@ -310,7 +310,7 @@ class TestWriting:
         assert path.read_bytes() == before
         assert list(tmp_path.iterdir()) == [path]
 
-    @pytest.mark.parametrize("data", [b"a photograph", gzip.compress(b"{}")])
+    @pytest.mark.parametrize("data", [b"a photograph", gzip.compress(b"{}")], ids=["no gzip", "no recording"])
     def test_a_strange_file_is_not_overwritten(self, tmp_path: Path, data: bytes) -> None:
         """Whatever stands at the path and is no recording stays there."""
         path = tmp_path / "r.gz"

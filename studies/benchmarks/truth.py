@@ -37,6 +37,8 @@ _OUTLIER, _FEW = 4.0, 5
 """How far out a block may lie to count for its config's error; of fewer blocks, nobody knows which one is wrong."""
 _PRIOR_WEIGHT = 3.0
 _ROUND_WEIGHT = 3.0
+_ROOM = 0.05
+"""How far from its quantile a latency limit may lie, as a share of the configs."""
 _ENOUGH = 10
 """From how many configs on a round tells its own drift and spread."""
 _USUAL, _USUAL_WEIGHT = 0.04, 6.0
@@ -48,7 +50,7 @@ _SIZES, _LEAST_SIZE = (0.3, 1.0), 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """What a search is for: a preference, and the latency limit as a quantile of the space's true latencies."""
+    """What a search is for: a preference, and the latency limit as about a quantile of the space's true latencies."""
 
     prefer: Prefer
     limit: float | None = None
@@ -111,8 +113,18 @@ class Truth:
         return next((i for i, other in enumerate(self.configs) if other.key == config.key), None)
 
     def limit_ms(self, aim: Aim) -> float | None:
-        """The latency limit of ``aim``."""
-        return None if aim.limit is None else float(np.exp(np.quantile(self.slow.mean, aim.limit)))
+        """The latency limit of ``aim``: near its quantile, where the configs' latencies lie furthest apart.
+
+        On a limit that runs through a config nobody can tell whether that keeps it.
+        """
+        if aim.limit is None:
+            return None
+        low, middle, high = np.quantile(self.slow.mean, [aim.limit - _ROOM, aim.limit, aim.limit + _ROOM])
+        near = np.sort(self.slow.mean[(self.slow.mean >= low) & (self.slow.mean <= high)])
+        if len(near) < 2:
+            return float(np.exp(middle))
+        gap = int(np.argmax(np.diff(near)))
+        return float(np.exp((near[gap] + near[gap + 1]) / 2))
 
     def worth(self, aim: Aim) -> Array:
         """How good each config is, as a logarithm.

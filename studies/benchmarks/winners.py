@@ -46,6 +46,8 @@ SPACE = Wanted(
     }
 )
 BEST, AGAIN, FINALISTS = 12, 10, 3
+DRAWN = 10_000
+"""So many draws hold every config of the space."""
 Logs = dict[Config, dict[int, float]]
 """The logarithms of each config's throughput, by round."""
 OF_SWEEP, WITHIN = 0.95, 0.95
@@ -98,7 +100,7 @@ def searched(model: str, trials: int, seed: int, folder: Path) -> Result:
 
 def swept(evaluator: TrialProcess, setup: Setup) -> list[Config]:
     """The best configs of the whole space: each once, the best of these again, the best of those."""
-    every = [*setup.space.configs, *(baseline.config for baseline in setup.baselines)]
+    every = [*setup.space.configs, *setup.space.draw(DRAWN, seed=0), *(b.config for b in setup.baselines)]
     once = measured(evaluator, tuple(dict.fromkeys(every)), 1, seed=2)
     leading = best_of(once, BEST)
     found = best_of(measured(evaluator, leading, AGAIN, seed=3), FINALISTS)
