@@ -1,5 +1,6 @@
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
@@ -265,6 +266,36 @@ class TestInterrupts:
         assert "Traceback" not in told.err
         assert told.out == ""
         assert ovtune(*SEARCH).status == 0
+
+    @pytest.mark.parametrize("place", ["clean-up that reports", "clean-up that takes no exception"])
+    def test_second_one_in_a_library(
+        self, ovtune: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, evaluator: FakeEvaluator, place: str
+    ) -> None:
+        """Where the second one meets a library that cleans up it is neither lost nor told at length."""
+
+        class Loud:
+            def __del__(self) -> None:
+                signal.raise_signal(signal.SIGINT)
+
+        real = evaluator.evaluate
+
+        def evaluate(config: Config, plan: Plan, /) -> Outcome:
+            signal.raise_signal(signal.SIGINT)
+            if place == "clean-up that takes no exception":
+                Loud()
+                return real(config, plan)
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                logging.getLogger("pool").exception("Error closing cursor")
+                raise
+            return real(config, plan)
+
+        monkeypatch.setattr(evaluator, "evaluate", evaluate)
+        told = ovtune(*SEARCH)
+        assert (told.status, told.out) == (130, "")
+        assert "Traceback" not in told.err
+        assert not logging.getLogger("pool").manager.disable
 
     def test_interrupt_before_anything_was_measured(
         self, ovtune: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch

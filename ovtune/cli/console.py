@@ -1,6 +1,7 @@
 """What the commands share: where their words go, how they are interrupted, and how they leave."""
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -26,25 +27,43 @@ class _Flag:
 
     def __init__(self) -> None:
         self.is_set = False
+        self.missed = False
 
 
 @contextlib.contextmanager
 def interrupts() -> Iterator[_Flag]:
-    """The first Ctrl-C sets the flag, the second stops at once."""
+    """The first Ctrl-C sets the flag, the second stops at once.
+
+    It may come where a library cleans up. What that would tell of it, at length, is left out; and where nothing can be
+    raised, it is when all else is over.
+    """
     flag = _Flag()
+    usual = sys.unraisablehook
 
     def stop(_signal: int, _frame: Any) -> None:
         if flag.is_set:
+            logging.disable()
             raise KeyboardInterrupt
         flag.is_set = True
         with contextlib.suppress(RuntimeError):  # it came while a line was being written
             say("stopping after this measurement; press Ctrl-C again to stop at once")
 
+    def miss(unraisable: Any) -> None:
+        if unraisable.exc_type is KeyboardInterrupt:
+            flag.missed = True
+        else:
+            usual(unraisable)
+
     before = signal.signal(signal.SIGINT, stop)
+    sys.unraisablehook = miss
     try:
         yield flag
     finally:
         signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = usual
+        logging.disable(logging.NOTSET)
+    if flag.missed:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
