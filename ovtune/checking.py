@@ -15,9 +15,10 @@ from ovtune.environment import describe_host
 from ovtune.errors import DeploymentError, ModelError, UsageError
 from ovtune.evaluator import Evaluator
 from ovtune.host import exclusive, kept_on, read_cpus
+from ovtune.ledger import Watch
 from ovtune.measurement import Block, Plan
 from ovtune.model import DEMO_PREFIX, Model, digest
-from ovtune.pairing import Pairs, Visited, Watch, block_of, measured
+from ovtune.pairing import Pairs, Visited, block_of, measured
 from ovtune.promise import Promise, promise_of, workload_of
 from ovtune.soak import Soak
 from ovtune.trial_process import TrialProcess
@@ -83,7 +84,7 @@ class Finding:
         return judgement.kind
 
 
-def run(request: Request, watch: Watch) -> Finding:
+def run(request: Request, watch: Watch[Visited]) -> Finding:
     """Makes a check.
 
     Raises:
@@ -136,7 +137,7 @@ def run(request: Request, watch: Watch) -> Finding:
 
 
 def _soak(
-    evaluator: Evaluator, promise: Promise, pairs: Pairs, request: Request, watch: Watch
+    evaluator: Evaluator, promise: Promise, pairs: Pairs, request: Request, watch: Watch[Visited]
 ) -> tuple[Soak | None, tuple[str, ...]]:
     """One long run of each side, and why one came to nothing; the config's alone where the opponent's is missing."""
     if request.soak_s is None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from ovtune.config import Config
 from ovtune.evaluator import Evaluator, Failed, Outcome
@@ -48,11 +49,12 @@ class VisitEnded:
 
 
 Event = Begun | VisitStarted | VisitEnded
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """What a running search tells and asks its surroundings.
+class Watch(Generic[Told]):
+    """What a running search or check tells and asks its surroundings.
 
     Attributes:
         emit: Told of every event.
@@ -60,7 +62,7 @@ class Watch:
         clock: Seconds that only move forward.
     """
 
-    emit: Callable[[Event], None] = lambda _: None
+    emit: Callable[[Told], None] = lambda _: None
     stopping: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
 
@@ -75,7 +77,7 @@ class Ledger:
         watch: Who is told.
     """
 
-    def __init__(self, store: Store, name: str, evaluator: Evaluator, watch: Watch) -> None:
+    def __init__(self, store: Store, name: str, evaluator: Evaluator, watch: Watch[Event]) -> None:
         self.study = store.load(name)
         self.watch = watch
         self._store = store

@@ -1,7 +1,5 @@
 """The config of a check and its opponent, measured by turns."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ovtune import check, duel
@@ -9,7 +7,7 @@ from ovtune.check import Judgement
 from ovtune.config import Config
 from ovtune.errors import DeviceError, MeasurementError
 from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome
-from ovtune.ledger import REPEATED
+from ovtune.ledger import REPEATED, Watch
 from ovtune.measurement import Block, Plan
 from ovtune.promise import Promise
 
@@ -24,21 +22,6 @@ class Visited:
     total: int | None
     side: str
     outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """What a running check tells and asks its surroundings.
-
-    Attributes:
-        emit: Told of every visit.
-        stopping: Whether the user asked to stop; looked at between two visits.
-        clock: Seconds that only move forward.
-    """
-
-    emit: Callable[[Visited], None] = lambda _: None
-    stopping: Callable[[], bool] = lambda: False
-    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +47,7 @@ class Pairs:
     cut: bool = False
 
 
-def measured(evaluator: Evaluator, promise: Promise, *, plan: Plan, time_s: float, watch: Watch) -> Pairs:
+def measured(evaluator: Evaluator, promise: Promise, *, plan: Plan, time_s: float, watch: Watch[Visited]) -> Pairs:
     """Pairs of fresh blocks until a planned look decides, the time is over, or the user stops it.
 
     The first pair tells what one takes, and so how many there is time for; the looks are planned then, before anything
@@ -114,7 +97,7 @@ def measured(evaluator: Evaluator, promise: Promise, *, plan: Plan, time_s: floa
 class _Turns:
     """Visits by turns, config first in one pair and opponent first in the next; only whole pairs are kept."""
 
-    def __init__(self, evaluator: Evaluator, promise: Promise, plan: Plan, watch: Watch) -> None:
+    def __init__(self, evaluator: Evaluator, promise: Promise, plan: Plan, watch: Watch[Visited]) -> None:
         self.blocks: list[Block] = []
         self.others: list[Block] = []
         self.failures: list[str] = []

@@ -44,11 +44,9 @@ def prospects(
     if not estimates:
         return {}
     known = list(estimates.values())
-    fast = [estimate.throughput_per_s for estimate in known]
     slow = _latencies(known, goal, metric)
-    chances = _chances(len(known))
-    merits = _merits(known, fast, slow, chances, goal, metric)
-    missing = _missing(known, fast, slow, chances, goal, metric)
+    draws = _Draws(known, slow, goal, metric)
+    merits, missing = draws.merits(), draws.missing()
     kept = missing <= 0
     own = np.array([key in answers for key in estimates])
     worths = np.where(kept, merits, float(merits.mean(axis=1).min()) - missing)
@@ -99,45 +97,42 @@ def _drawn(quantities: list[Quantity], chances: stats.Array) -> stats.Array:
     return drawn
 
 
-def _merits(  # noqa: PLR0913, PLR0917 - what a draw consists of
-    known: list[Estimate],
-    fast: list[Quantity],
-    slow: list[Quantity],
-    chances: stats.Array,
-    goal: Goal,
-    metric: LatencyMetric,
-) -> stats.Array:
-    """The merit of each config in each draw; what slows a block down lowers throughput and raises latency alike."""
-    match goal.prefer:
-        case "throughput":
-            return _drawn(fast, chances)
-        case "latency":
-            return -_drawn(slow, -chances)
-        case "balanced":
-            return _drawn(fast, chances) - _drawn(slow, -chances)
-        case "efficiency":
-            told = np.array([goals.merit(estimate, goal.prefer, metric) for estimate in known])
-            errors = np.array([estimate.throughput_per_s.error for estimate in known])
-            merits: stats.Array = told[:, None] + errors[:, None] * chances
-            return merits
-        case _:
-            assert_never(goal.prefer)
+class _Draws:
+    """What the configs may do, drawn many times; what slows a block lowers throughput and raises latency alike."""
 
+    def __init__(self, known: list[Estimate], slow: list[Quantity], goal: Goal, metric: LatencyMetric) -> None:
+        self._known = known
+        self._goal = goal
+        self._metric = metric
+        self._chances = _chances(len(known))
+        self._fast = _drawn([estimate.throughput_per_s for estimate in known], self._chances)
+        self._slow = _drawn(slow, -self._chances)
 
-def _missing(  # noqa: PLR0913, PLR0917 - what a draw consists of
-    known: list[Estimate],
-    fast: list[Quantity],
-    slow: list[Quantity],
-    chances: stats.Array,
-    goal: Goal,
-    metric: LatencyMetric,
-) -> stats.Array:
-    """How far each config is outside the limits in each draw, as the sum of the logarithms of what is missing."""
-    others = replace(goal, max_latency_ms=None, min_throughput_per_s=None)
-    fixed = np.array([goals.distance(estimate, others, metric) for estimate in known])
-    missing: stats.Array = np.repeat(fixed[:, None], chances.shape[1], axis=1)
-    if goal.max_latency_ms is not None:
-        missing += np.maximum(_drawn(slow, -chances) - np.log(goal.max_latency_ms), 0)
-    if goal.min_throughput_per_s is not None:
-        missing += np.maximum(np.log(goal.min_throughput_per_s) - _drawn(fast, chances), 0)
-    return missing
+    def merits(self) -> stats.Array:
+        """The merit of each config in each draw."""
+        match self._goal.prefer:
+            case "throughput":
+                return self._fast
+            case "latency":
+                return -self._slow
+            case "balanced":
+                return self._fast - self._slow
+            case "efficiency":
+                told = np.array([goals.merit(e, "efficiency", self._metric) for e in self._known])
+                errors = np.array([e.throughput_per_s.error for e in self._known])
+                merits: stats.Array = told[:, None] + errors[:, None] * self._chances
+                return merits
+            case _:
+                assert_never(self._goal.prefer)
+
+    def missing(self) -> stats.Array:
+        """How far each config is outside the limits in each draw, as the sum of the logarithms of what is missing."""
+        goal = self._goal
+        others = replace(goal, max_latency_ms=None, min_throughput_per_s=None)
+        fixed = np.array([goals.distance(estimate, others, self._metric) for estimate in self._known])
+        missing: stats.Array = np.repeat(fixed[:, None], _DRAWS, axis=1)
+        if goal.max_latency_ms is not None:
+            missing += np.maximum(self._slow - np.log(goal.max_latency_ms), 0)
+        if goal.min_throughput_per_s is not None:
+            missing += np.maximum(np.log(goal.min_throughput_per_s) - self._fast, 0)
+        return missing

@@ -283,7 +283,7 @@ def search(  # noqa: PLR0913 - the command's options, by name
     return result
 
 
-def _replay(search: Search, recording: Recording, place: Place, watch: Watch) -> tuple[Result, Files]:
+def _replay(search: Search, recording: Recording, place: Place, watch: Watch[Event]) -> tuple[Result, Files]:
     """A search in a recording: no host is asked or held, and time is what the visits took when they were recorded."""
     setup = setup_of(recording)
     _check_replayed(replace(search, goal=_weighed(search, setup)), setup, recording)

@@ -15,7 +15,7 @@ from ovtune.estimate import Estimate, Quantity
 from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome, SameAs
 from ovtune.field import survey_field
 from ovtune.goal import Goal, keeps
-from ovtune.ledger import Begun, Ledger, VisitStarted, Watch
+from ovtune.ledger import Begun, Event, Ledger, VisitStarted, Watch
 from ovtune.measurement import Block, LatencyMetric, Plan
 from ovtune.probing import Probing
 from ovtune.proposal import QUANTITIES, START, History, Reading, propose
@@ -78,7 +78,14 @@ class Tuning:
     """
 
     def __init__(  # noqa: PLR0913 - what a run consists of, by name
-        self, store: Store, name: str, evaluator: Evaluator, *, goal: Goal, budget: Budget, watch: Watch | None = None
+        self,
+        store: Store,
+        name: str,
+        evaluator: Evaluator,
+        *,
+        goal: Goal,
+        budget: Budget,
+        watch: Watch[Event] | None = None,
     ) -> None:
         self._store = store
         self._goal = goal

@@ -15,8 +15,9 @@ from ovtune.document import Document, InputsPart, text_of
 from ovtune.errors import DeploymentError, DeviceError, DocumentError, HostBusyError, MeasurementError, ModelError
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.host import exclusive
+from ovtune.ledger import Watch
 from ovtune.measurement import Block, Plan
-from ovtune.pairing import Visited, Watch
+from ovtune.pairing import Visited
 from ovtune.workload import ClosedLoop
 from tests import fake
 from tests.fake import FakeEvaluator

@@ -60,6 +60,7 @@ def check(
 ) -> None:
     """Measure whether CONFIG still is what it promised: exit 0 it holds, 3 it is slower, 4 not decided in its time."""
     from ovtune import checking, finding, pairing, terminal, unit
+    from ovtune.ledger import Watch
 
     request = checking.Request(
         config=config,
@@ -79,7 +80,7 @@ def check(
 
     with interrupts() as interrupted:
         try:
-            found = checking.run(request, pairing.Watch(emit=tell, stopping=lambda: interrupted.is_set))
+            found = checking.run(request, Watch(emit=tell, stopping=lambda: interrupted.is_set))
         except OvtuneError as error:
             if not interrupted.is_set:
                 raise
