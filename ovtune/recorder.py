@@ -10,10 +10,9 @@ import numpy as np
 from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.errors import UsageError
-from ovtune.estimate import estimate, spread_of
+from ovtune.estimate import Estimate, estimate, spread_of
 from ovtune.evaluator import Evaluator, Outcome
-from ovtune.goal import Goal, Prefer
-from ovtune.measurement import Block, Plan
+from ovtune.measurement import Block, LatencyMetric, Plan
 from ovtune.proposal import features
 from ovtune.recording import Record, block_of, record_of
 from ovtune.recording_file import Writer
@@ -21,7 +20,8 @@ from ovtune.study import Setup, reason_of
 
 _ATTEMPTS = 2
 _FAR = 1e3
-_PREFERENCES: tuple[Prefer, ...] = ("balanced", "throughput", "latency")
+_METRIC: LatencyMetric = "p95"
+"""The latency by which the best are told, where each of them has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Sweep:
     Attributes:
         rounds: How often each config is visited.
         configs: How many configs, baselines included, spread over the space; None for all.
-        focus: How many of the best ones are visited more often, beside the baselines.
+        focus: How many of those nearest to the front are visited more often, beside the baselines.
         focus_rounds: How often those are visited in all.
         plan: How each visit is made.
         samples: Whether every single latency is kept.
@@ -139,16 +139,24 @@ class Recorder:
         return outcome
 
     def _best(self) -> list[Config]:
-        """OpenVINO's own answers, and in turn the best of the others for each preference, by the rounds of all."""
+        """OpenVINO's own answers, and the others' front by the rounds of all, what is the front without it, and so on.
+
+        So whatever may be the best one under any latency limit or preference is among them.
+        """
         header, blocks = self._writer.header, dict[Config, list[Block]]()
         for record in self._writer.records:
             if record.ok and record.round < self._sweep.rounds:
                 blocks.setdefault(record.config, []).append(block_of(record, header, started_at=0.0))
         between = spread_of(blocks.values())
-        estimates = [estimate(config, found, between) for config, found in blocks.items() if config not in self._names]
-        ranked = [goals.ranked(estimates, Goal(prefer=prefer), "p50") for prefer in _PREFERENCES]
-        best = dict.fromkeys(e.config for turn in zip(*ranked, strict=True) for e in turn)
-        return [*self._names, *list(best)[: self._sweep.focus]]
+        rest = [estimate(config, found, between) for config, found in blocks.items() if config not in self._names]
+        metric = goals.common_metric(rest, _METRIC)
+        best: list[Estimate] = []
+        while rest and len(best) < self._sweep.focus:
+            layer = goals.front(rest, metric, "throughput")
+            rest = [e for e in rest if e not in layer]
+            room = min(self._sweep.focus - len(best), len(layer))
+            best += [layer[int(i)] for i in np.linspace(0, len(layer) - 1, room).round()]
+        return [*self._names, *(e.config for e in best)]
 
 
 def spread(setup: Setup, count: int | None, *, seed: int) -> list[Config]:

@@ -97,6 +97,23 @@ def test_focus(tmp_path: Path) -> None:
     assert told[-1].number == told[-1].total == len(found.records)
 
 
+def test_the_focus_holds_the_best_under_any_latency_limit(tmp_path: Path) -> None:
+    """It is on the whole front, and then on what is the front without it."""
+    sweep = Sweep(rounds=2, configs=40, focus=20, focus_rounds=3)
+    found, _ = take(tmp_path / "r.gz", sweep, FakeEvaluator(noise=0))
+    often = {config for config, count in visits(found).items() if count == 3}
+    told = {r.config: r for r in found.records if r.ok and r.config not in OWN}
+    best = {
+        max(
+            (c for c, r in told.items() if r.metrics["p95"] <= limit.metrics["p95"]),
+            key=lambda c: told[c].throughput_per_s or 0.0,
+        )
+        for limit in told.values()
+    }
+    assert 2 < len(best) <= 20
+    assert best < often
+
+
 def test_baselines_alone_are_focused(tmp_path: Path) -> None:
     """Without a focus on others, OpenVINO's own answers still get their rounds."""
     found, _ = take(tmp_path / "r.gz", Sweep(rounds=1, configs=5, focus_rounds=4))

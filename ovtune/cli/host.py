@@ -17,7 +17,7 @@ def record(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The recording, or one to go on with.")],
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each config is visited.")] = 5,
     configs: option.Configs = None,
-    focus: Annotated[int, typer.Option("--focus", min=0, help="How many of the best are visited more often.")] = 0,
+    focus: Annotated[int, typer.Option("--focus", min=0, help="How many near the front are visited more often.")] = 0,
     focus_rounds: option.FocusRounds = 0,
     duration: Annotated[str, typer.Option("--duration", metavar="TIME", help="What is measured in a visit.")] = "800ms",
     samples: Annotated[bool, typer.Option("--samples", help="Keep every single latency: a much larger file.")] = False,
