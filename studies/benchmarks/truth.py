@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from ovtune import stats
 from ovtune.config import Config
 from ovtune.goal import Prefer
-from ovtune.measurement import LatencyMetric
+from ovtune.measurement import Block, LatencyMetric
 from ovtune.proposal import features
 from ovtune.recording import Recording, block_of
 from ovtune.replay import setup_of
@@ -100,6 +101,9 @@ class Truth:
         slow: Latency in ms.
         power: Throughput / latency.
         answers: Which of the configs are OpenVINO's own answers.
+        again: What these rounds' blocks of each config come to by the location that is published, disturbed ones and
+            all, without drift taken out and without smoothing: throughput and latency, as logarithms. Of few blocks,
+            the values above.
     """
 
     configs: tuple[Config, ...]
@@ -107,6 +111,7 @@ class Truth:
     slow: Fitted
     power: Fitted
     answers: tuple[int, ...]
+    again: tuple[tuple[float, float], ...]
 
     def place(self, config: Config) -> int | None:
         """Which of the configs it is; None for one that never ran."""
@@ -204,7 +209,23 @@ def truth_of(recording: Recording, rounds: Collection[int], metric: LatencyMetri
         slow=fits[1],
         power=fits[2],
         answers=tuple(place for key, place in places.items() if key in baselines),
+        again=_again([(places[r.config.key], block) for r, block in made], fits[0], fits[1], metric),
     )
+
+
+def _again(
+    blocks: Sequence[tuple[int, Block]], gain: Fitted, slow: Fitted, metric: LatencyMetric
+) -> tuple[tuple[float, float], ...]:
+    """See :attr:`Truth.again`; each block comes with the place of its config."""
+    seen: dict[int, list[tuple[float, float]]] = {}
+    for place, block in blocks:
+        seen.setdefault(place, []).append((np.log(block.throughput_per_s), np.log(block.latency_ms(metric))))
+    found = [(float(one), float(other)) for one, other in zip(gain.mean, slow.mean, strict=True)]
+    for place, logs in seen.items():
+        if len(logs) >= _FEW:
+            throughput, latency = np.array(logs).T
+            found[place] = stats.location(throughput), stats.location(latency)
+    return tuple(found)
 
 
 def levels(table: Array) -> tuple[Array, Array]:
