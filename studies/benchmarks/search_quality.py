@@ -14,9 +14,8 @@ For each recording, aim and number of trials, against the truth:
   more than twice the truth's error is worth as much less as it is over, one over by less counts as within;
 - worse: the share of searches that recommend a config worse than OpenVINO's strongest own answer by more than 1 % and
   twice the error of that difference;
-- gap: what is claimed for the aim's own objective over what the same config comes to in the truth's rounds, all of its
-  blocks there located as published figures are, in percent: throughput, latency, or their ratio; above 0 it promises
-  too much;
+- gap: what is claimed for the aim's own objective over what the same config comes to in the truth's rounds, located
+  there as published figures are, in percent: throughput, latency, or their ratio; above 0 it promises too much;
 - front: the true hypervolume of what the search takes for the front, over the corner of the lowest throughput and the
   highest latency of all configs, as a share of the whole space's;
 - to 95 %: trials and simulated seconds until a config within 5 % of the best has been visited.

@@ -26,7 +26,7 @@ from ovtune.config import Config
 from ovtune.goal import Prefer
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.proposal import features
-from ovtune.recording import Recording, block_of
+from ovtune.recording import Record, Recording, block_of
 from ovtune.replay import setup_of
 
 Array = NDArray[np.float64]
@@ -101,9 +101,8 @@ class Truth:
         slow: Latency in ms.
         power: Throughput / latency.
         answers: Which of the configs are OpenVINO's own answers.
-        again: What these rounds' blocks of each config come to by the location that is published, disturbed ones and
-            all, without drift taken out and without smoothing: throughput and latency, as logarithms. Of few blocks,
-            the values above.
+        again: What these rounds' blocks of each config come to by the location that is published, without drift taken
+            out and without smoothing: throughput and latency, as logarithms. Of few blocks, the values above.
     """
 
     configs: tuple[Config, ...]
@@ -194,7 +193,7 @@ def truth_of(recording: Recording, rounds: Collection[int], metric: LatencyMetri
     quiet = {record.config.key for record, block in made if not block.contended}
     seen: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for record, block in made:
-        if not block.contended or record.config.key not in quiet:
+        if _counts(record, block, quiet):
             both = float(np.log(block.throughput_per_s)), float(np.log(block.latency_ms(metric)))
             seen.setdefault((places[record.config.key], order[record.round]), []).append(both)
     gain, slow = np.full((2, len(configs), len(order)), np.nan)
@@ -209,8 +208,13 @@ def truth_of(recording: Recording, rounds: Collection[int], metric: LatencyMetri
         slow=fits[1],
         power=fits[2],
         answers=tuple(place for key, place in places.items() if key in baselines),
-        again=_again([(places[r.config.key], block) for r, block in made], fits[0], fits[1], metric),
+        again=_again([(places[r.config.key], b) for r, b in made if _counts(r, b, quiet)], *fits[:2], metric),
     )
+
+
+def _counts(record: Record, block: Block, quiet: Collection[str]) -> bool:
+    """Whether a block counts: other work did not hold it up, or all of its config, which then is not in ``quiet``."""
+    return not block.contended or record.config.key not in quiet
 
 
 def _again(
