@@ -22,7 +22,9 @@ _FAILED_ROUNDS = 3
 _LATE = 1.5
 _LATEST = 3
 _CHALLENGERS = 5
-_ANSWERS = 3
+_ANSWERS = 5
+_KNOWN = 4
+"""The blocks from which on it is known how good one of OpenVINO's own answers is."""
 _HOPE, _CLEARLY = 0.02, 2.0
 _CHOOSING = 0.25
 
@@ -296,12 +298,20 @@ def finalists(field: Field) -> list[Config]:
 
 
 def hopeful(field: Field) -> tuple[list[str], list[str]]:
-    """The keys of the challengers and of the baselines that may be the best of their kind, who leads first."""
+    """The keys of the challengers and of the baselines that may be the best of their kind, who leads first.
+
+    Of a baseline nobody knows before it has a few blocks: one that other work disturbed lies off by more than any error
+    foresees, and a verdict against the weaker one is none.
+    """
     best = field.challenger.config.key if field.challenger is not None else None
     known = field.prospects
     order = sorted(known, key=lambda key: (key != best, -known[key].worth))
     chosen = [key for key in order if key == best or known[key].leads >= _HOPE]
-    return [key for key in chosen if key not in field.answers], [key for key in chosen if key in field.answers]
+    own = [key for key in order if key in field.answers]
+    return (
+        [key for key in chosen if key not in field.answers],
+        [key for key in own if key in chosen or field.estimates[key].blocks < _KNOWN],
+    )
 
 
 def lead(field: Field) -> tuple[float, float]:

@@ -51,6 +51,21 @@ def test_elimination_visits_answers_and_challengers_in_rounds(bench: Bench) -> N
     assert set(rounds[0]) - answers
 
 
+def test_a_disturbed_block_does_not_rule_an_answer_out(tmp_path: Path) -> None:
+    """The best of OpenVINO's own answers, read far too low in the search, is visited again, and stands in the duel."""
+
+    class Disturbed(FakeEvaluator):
+        def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
+            outcome = super().evaluate(config, plan)
+            if config == fake.BASELINES[1].config and self.asked.count(config) == 1 and isinstance(outcome, Block):
+                return fake.sped(outcome, 0.5)
+            return outcome
+
+    goal = Goal(latency="p50", prefer="throughput")
+    study = benches.make(tmp_path, small(16), goal=goal, evaluator=Disturbed()).search(12, confirm_s=150)
+    assert study.duels[1].baseline == fake.BASELINES[1].config
+
+
 def test_looks_are_committed_before_the_first_pair(bench: Bench) -> None:
     """The duel's sides and looks are in the database before its first block is asked for, and stay as they are."""
     seen: list[tuple[Mapping[int, Sides], int]] = []
