@@ -42,11 +42,16 @@ class Compiled:
             Whether it has left it within ``timeout_s``.
         """
         until = time.perf_counter() + timeout_s
-        while any(name.startswith("(") for name in self.execution_devices):
+        while self.starting:
             if time.perf_counter() >= until:
                 return False
             time.sleep(_STARTUP_POLL_S)
         return True
+
+    @property
+    def starting(self) -> bool:
+        """Whether AUTO still serves from the device that it starts up on."""
+        return any(name.startswith("(") for name in self.execution_devices)
 
     @property
     def optimal_nireq(self) -> int:

@@ -74,6 +74,14 @@ Latencies = NDArray[np.floating] | Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """Which devices served from a moment on, in ms from the start of the first request; named as the runtime does."""
+
+    from_ms: float
+    devices: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """One visit to one config: its samples in time order, and what else was read on the way.
 
@@ -101,6 +109,7 @@ class Block:
         outputs: How far its outputs are from the reference's, where that was looked at.
         timeline: When the first few hundred requests, warm-up included, began and ended: pairs in ms from the first
             start, packed as the samples are; empty where nobody noted it.
+        served: Which devices served meanwhile, as often as that was seen to change.
     """
 
     __pydantic_config__ = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}  # noqa: RUF012
@@ -125,6 +134,7 @@ class Block:
     outputs: Agreement | None = None
     summary: Summary | None = None
     timeline: bytes = b""
+    served: tuple[Serving, ...] = ()
 
     @property
     def contended(self) -> bool:

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ovtune import goal as goals
+from ovtune.comparison import Comparison, common_words, contest_words
 from ovtune.config import Config, shown, spelled
 from ovtune.energy import Access, access
-from ovtune.estimate import Unavailable
+from ovtune.estimate import Estimate, Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.field import survey_field
 from ovtune.figures import Interval, Measured
@@ -217,6 +218,31 @@ def studies(summaries: Sequence[Summary]) -> Table:
         state = one.stopped or "running, or cut off"
         table.add_row(one.name, Text(one.model), str(one.trials), one.created[:16], state)
     return table
+
+
+def comparison(found: Comparison, names: tuple[str, str]) -> RenderableType:
+    """Two studies beside each other: who wins for each preference, and what differs around them."""
+    contests = Table(box=box.SIMPLE_HEAD)
+    for column in ("for", "ahead", *names):
+        contests.add_column(column, overflow="fold")
+    for one in found.contests:
+        sides = [Text(f"{side.config.words}: {_short(side, found.metric)}") for side in (one.first, one.second)]
+        style = "bold" if one.winner in {"first", "second"} else ""
+        contests.add_row(one.prefer, Text(contest_words(one, names), style=style), *sides)
+    changes = Table(box=box.SIMPLE_HEAD)
+    for column in ("differs", *names):
+        changes.add_column(column, overflow="fold")
+    for change in found.circumstances:
+        if change.differs:
+            changes.add_row(change.name, Text(change.first), Text(change.second))
+    around = changes if changes.row_count else Text("Nothing differs around them.")
+    return Group(Text(common_words(found, names)), contests, around)
+
+
+def _short(estimate: Estimate, metric: LatencyMetric) -> str:
+    latency = estimate.latency_ms[metric]
+    shown = f"{metric} unavailable" if isinstance(latency, Unavailable) else f"{metric} {milliseconds(latency.value)}"
+    return f"{rate(estimate.throughput_per_s.value)}/s, {shown}"
 
 
 def settings(config: Config, effective: Mapping[str, object]) -> Table:

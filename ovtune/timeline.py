@@ -1,9 +1,12 @@
-"""When the first requests of a visit began and ended, for a chart: noted on the way to the engine."""
+"""When the first requests of a visit began and ended, and who served them, for a chart: noted on the way."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ovtune.driver import Clock, Engine
+from ovtune.measurement import Serving
 
 MOST = 300
 """How many requests are noted."""
@@ -28,6 +31,7 @@ class Recorder:
         self._began_ns: list[int] = []
         self._took_ms: list[float] = []
         self._running: dict[int, int] = {}
+        self._served: list[tuple[int, str]] = []
 
     def wait_idle(self) -> int:
         """Waits until a request is free, and notes how long it took."""
@@ -43,6 +47,17 @@ class Recorder:
             self._began_ns.append(self._clock.now_ns())
             self._took_ms.append(0.0)
         self._engine.start()
+
+    def serves(self, devices: Sequence[str]) -> None:
+        """Notes which devices serve at this moment, where that is news."""
+        text = ", ".join(devices)
+        if not self._served or self._served[-1][1] != text:
+            self._served.append((self._clock.now_ns(), text))
+
+    def servings(self) -> tuple[Serving, ...]:
+        """Which devices served from when on; what was noted before the first start counts from that."""
+        first = min(self._began_ns, default=0)
+        return tuple(Serving(from_ms=max(0.0, (at - first) / 1e6), devices=text) for at, text in self._served)
 
     def times_ms(self) -> NDArray[np.float64]:
         """Start and completion of each noted request, in ms from the first start, in the order of the starts.

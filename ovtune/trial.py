@@ -35,6 +35,8 @@ from ovtune.workload import ClosedLoop, OpenLoop, Workload
 _COMPARING_S = 1.0
 _PATIENCE_S = 20.0
 _TIME_SHARE = 0.8
+_STARTUP_PAUSE_S, _STARTUP_SLOWER = 0.02, 1.1
+"""Between two requests while AUTO starts up; about fifty of them in its whole time."""
 _UNTIL_EXIT: list[object] = []
 """What is never taken apart: with automatic batching that can take a whole batch timeout, or hang for good."""
 
@@ -117,8 +119,10 @@ def _run(
     _UNTIL_EXIT.extend((compiled, requests))
     engine = Recorder(requests, SystemClock())
     joined = compiled.joined
-    first_ms = first_inference_ms(engine, SystemClock(), group=_group(config, joined))
-    doubts = (*noticed, *_leave_startup(compiled))
+    group = _group(config, joined)
+    engine.serves(compiled.execution_devices)
+    first_ms = first_inference_ms(engine, SystemClock(), group=group)
+    doubts = (*noticed, *_leave_startup(compiled, engine, group))
     key = compiled.effective_key(compiled.effective())
     owner = plan.shared.get(key)
     if owner is not None and owner != config.key:
@@ -195,6 +199,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
     if not steady:
         doubts.append(Caveat(kind="not_steady", parameters={"warmup_s": warmup_s}))
     served_at_first = compiled.execution_devices
+    engine.serves(served_at_first)
     match order.workload:
         case ClosedLoop():
             started_at, watch = time.time(), _Watch(order.beside)
@@ -210,6 +215,7 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
             watch.stop()
             items = len(run.latencies_ms)
     effective, served_at_last = compiled.effective(), compiled.execution_devices
+    engine.serves(served_at_last)
     if served_at_last != served_at_first:
         names = {"first": ", ".join(served_at_first), "last": ", ".join(served_at_last)}
         doubts.append(Caveat(kind="switched_device", parameters=names))
@@ -245,14 +251,27 @@ def _measured(order: Order, compiled: Compiled, engine: Recorder, opening: _Open
         frequency_mhz=watch.frequency_mhz,
         caveats=tuple(doubts),
         timeline=measurement.pack(engine.times_ms()),
+        served=engine.servings(),
     )
 
 
-def _leave_startup(compiled: Compiled) -> list[Caveat]:
-    """Waits until AUTO no longer serves from the device that it starts up on: till then its settings are that one's."""
-    if compiled.leave_startup(STARTUP_S):
-        return []
-    return [Caveat(kind="startup_helper", parameters={"waited_s": STARTUP_S})]
+def _leave_startup(compiled: Compiled, engine: Recorder, group: int) -> list[Caveat]:
+    """Waits until AUTO no longer serves from the device that it starts up on: till then its settings are that one's.
+
+    A request now and then, ever more seldom, shows in the timeline what it does until then.
+    """
+    until, pause_s = time.perf_counter() + STARTUP_S, _STARTUP_PAUSE_S
+    while compiled.starting:
+        if time.perf_counter() >= until:
+            return [Caveat(kind="startup_helper", parameters={"waited_s": STARTUP_S})]
+        for _ in range(group):
+            engine.wait_idle()
+            engine.start()
+        engine.wait_all()
+        time.sleep(pause_s)
+        pause_s *= _STARTUP_SLOWER
+        engine.serves(compiled.execution_devices)
+    return []
 
 
 def schedule_s(schedule: OpenLoop, plan: Plan, config: Config) -> NDArray[np.float64]:

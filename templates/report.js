@@ -1,20 +1,8 @@
-"use strict";
 (function () {
-  const root = document.documentElement;
-  root.classList.add("js");
-
-  const byId = (id) => document.getElementById(id);
+  const { root, byId, dark, element, unpack, themed, buttons, drawPanels, onTrial, load } = page;
   const trials = JSON.parse(byId("trials").textContent);
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
   let figures = null;
   let selected = byId("details").dataset.trial;
-
-  function element(name, text, kind) {
-    const made = document.createElement(name);
-    if (text !== undefined) made.textContent = text;
-    if (kind) made.className = kind;
-    return made;
-  }
 
   /* Copy and download */
 
@@ -47,11 +35,10 @@
     say(button, done ? "Copied" : "Select it and copy by hand");
   }
 
-  function download(button) {
-    const text = byId(button.dataset.download).textContent;
+  function save(button, text, kind, file) {
     const link = element("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    link.download = button.dataset.file;
+    link.href = URL.createObjectURL(new Blob([text], { type: kind }));
+    link.download = file;
     document.body.append(link);
     link.click();
     link.remove();
@@ -101,43 +88,10 @@
     const chosen = document.querySelector('#all tr[data-trial="' + selected + '"]');
     if (chosen) chosen.classList.add("chosen");
     ring();
+    drawTimeline();
   }
 
   /* Charts */
-
-  async function unpack(id) {
-    const packed = Uint8Array.from(atob(byId(id).textContent.trim()), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Response(stream).text();
-  }
-
-  function small() {
-    return window.innerWidth < 640;
-  }
-
-  function themed(layout) {
-    const colours = getComputedStyle(root);
-    const ink = colours.getPropertyValue("--ink").trim();
-    const quiet = colours.getPropertyValue("--quiet").trim();
-    const paper = colours.getPropertyValue("--card").trim();
-    return {
-      ...layout,
-      font: { ...layout.font, color: ink, size: small() ? 11 : 13 },
-      modebar: { bgcolor: "rgba(0,0,0,0)", color: quiet, activecolor: ink },
-      hoverlabel: { ...layout.hoverlabel, bgcolor: paper, bordercolor: ink, font: { color: ink } },
-      dragmode: small() ? false : "zoom",
-    };
-  }
-
-  const buttons = {
-    displayModeBar: small() ? false : "hover",
-    displaylogo: false,
-    responsive: true,
-    showSendToCloud: false, /* Plotly would offer to send the chart away: nothing leaves this page */
-    plotlyServerURL: "",
-    modeBarButtons: [["toImage"], ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
-    toImageButtonOptions: { filename: root.dataset.study + "-chart" },
-  };
 
   function frontNow() {
     const figure = figures.front[byId("metric").value];
@@ -177,26 +131,49 @@
     if (root.classList.contains("drawn")) drawFront();
   }
 
-  async function drawDuel() {
-    if (figures.duel) await window.Plotly.react("duel-plot", figures.duel.data, themed(figures.duel.layout), buttons);
+  /* The first requests of the selected trial: lines in lanes, a gap after each, one trace for each colour. */
+
+  async function drawTimeline() {
+    if (!figures) return;
+    const lanes = figures.lanes[ownerOf(selected)];
+    byId("timeline").hidden = !lanes;
+    byId("timeline-words").textContent = lanes ? lanes.words : "";
+    if (!lanes) return;
+    const { data, layout } = figures.timeline;
+    const colours = data.length - 1;
+    const drawn = data.slice(0, colours).map((trace) => ({ ...trace, x: [], y: [], text: [] }));
+    lanes.begin.forEach((begin, i) => {
+      const trace = drawn[lanes.batch[i] % colours];
+      const end = lanes.end[i];
+      const told = `request ${i + 1}, batch ${lanes.batch[i] + 1}: ${begin} to ${end} ms`;
+      trace.x.push(begin, end, null);
+      trace.y.push(lanes.lane[i] + 1, lanes.lane[i] + 1, null);
+      trace.text.push(told, told, null);
+    });
+    const took = { ...data[colours], x: lanes.begin, y: lanes.begin.map((begin, i) => lanes.end[i] - begin) };
+    const until = Math.max(...lanes.end);
+    const served = lanes.served.map(([from, devices], i) => ({
+      from, devices, to: i + 1 < lanes.served.length ? lanes.served[i + 1][0] : until,
+    })).filter((one) => one.to > one.from);
+    const shapes = served.map((one, i) => ({
+      type: "rect", xref: "x", x0: one.from, x1: one.to, yref: "paper", y0: 0.93, y1: 1,
+      fillcolor: data[i % colours].line.color, opacity: 0.35, line: { width: 0 },
+      label: { text: one.devices.replace(/&/g, "&amp;").replace(/</g, "&lt;"), font: { size: 11 } },
+    }));
+    const apart = Math.max(1, Math.ceil((Math.max(...lanes.lane) + 1) / 8));
+    const yaxis = { ...layout.yaxis, tick0: 1, dtick: apart };
+    await window.Plotly.react("timeline-plot", [...drawn, took], { ...themed(layout), yaxis, shapes }, buttons);
   }
 
   async function draw() {
-    const [source, data] = await Promise.all([unpack("plotly"), unpack("figures")]);
-    const script = element("script", source);
-    document.head.append(script);
-    script.remove();
-    figures = JSON.parse(data);
-    root.classList.add("drawn");
+    figures = await load();
     await drawFront();
-    await drawDuel();
-    byId("front-plot").on("plotly_click", (event) => {
-      const number = event.points.map((point) => point.customdata).find((value) => value !== undefined);
-      if (number !== undefined) show(number);
-    });
+    await drawTimeline();
+    await drawPanels(figures.panels);
+    onTrial(show);
     byId("metric").addEventListener("change", drawFront);
     byId("log").addEventListener("change", drawFront);
-    dark.addEventListener("change", () => { drawFront(); drawDuel(); });
+    dark.addEventListener("change", () => { drawFront(); drawTimeline(); drawPanels(figures.panels); });
     root.dataset.ready = "yes";
   }
 
@@ -246,7 +223,12 @@
     const button = event.target.closest("button");
     if (!button) return;
     if (button.dataset.copy) copy(button);
-    if (button.dataset.download) download(button);
+    if (button.dataset.download) {
+      save(button, byId(button.dataset.download).textContent, "application/json", button.dataset.file);
+    }
+    if (button.id === "csv") {
+      unpack("sheet").then((text) => save(button, text, "text/csv", root.dataset.study + "-trials.csv"));
+    }
     if (button.dataset.trial) {
       show(button.dataset.trial);
       byId("details").scrollIntoView({ block: "nearest" });

@@ -44,6 +44,23 @@ def test_search_in_a_recording(recorded: Path, tmp_path: Path) -> None:
     assert (tmp_path / "studies/mobilenet-replay/report.html").exists()
 
 
+def test_compare(recorded: Path, tmp_path: Path) -> None:
+    """Two studies are compared in one table and one page, one of them in another folder; as JSON it is one document."""
+    for folder in ("studies", "there"):
+        arguments = ("--trials", "6", "--latency", "p50", "--studies", folder, "--quiet")
+        assert ovtune(tmp_path, "search", "--replay", str(recorded), *arguments).returncode == 0
+    done = ovtune(tmp_path, "compare", "mobilenet-replay", "there/mobilenet-replay")
+    assert done.returncode == 0, done.stderr
+    assert "balanced" in done.stdout
+    page = tmp_path / "studies/mobilenet-replay/against-mobilenet-replay.html"
+    assert done.stdout.splitlines()[-1] == str(page.relative_to(tmp_path))
+    assert "there/mobilenet-replay" in page.read_text()
+    told = json.loads(ovtune(tmp_path, "compare", "mobilenet-replay", "there/mobilenet-replay", "--json").stdout)
+    assert [one["prefer"] for one in told["contests"]] == ["throughput", "latency", "balanced"]
+    lost = ovtune(tmp_path, "compare", "mobilenet-replay", "gone/mobilenet-replay")
+    assert (lost.returncode, "there are no studies in gone" in lost.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from ovtune.driver import ClosedLoopDriver, Engine, first_inference_ms, open_loop
-from ovtune.measurement import Plan, pack
+from ovtune.measurement import Plan, Serving, pack
 from ovtune.timeline import MOST, Recorder
 from tests.test_driver import MS, BlockingEngine, FakeClock, FakeEngine
 from tests.value import block
@@ -55,6 +55,17 @@ def test_only_the_first_are_noted() -> None:
         found.append((run.requests, run.elapsed_s, run.latencies_ms.tolist()))
         assert len(recorder.times_ms()) == (MOST if noted else 0)
     assert found[0] == found[1]
+
+
+def test_who_served() -> None:
+    """Who serves is noted as often as it changes, from the first start on."""
+    clock = FakeClock(now=7 * MS)
+    recorder = Recorder(FakeEngine(clock, nireq=1, service_ms=10), clock)
+    for devices in (["(CPU)"], ["(CPU)"], ["GPU.0"], ["GPU.0"]):
+        recorder.serves(devices)
+        first_inference_ms(recorder, clock, group=1)
+    assert recorder.servings() == (Serving(from_ms=0, devices="(CPU)"), Serving(from_ms=20, devices="GPU.0"))
+    assert Recorder(FakeEngine(clock, nireq=1, service_ms=10), clock).servings() == ()
 
 
 def test_a_block_keeps_it() -> None:

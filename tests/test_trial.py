@@ -263,7 +263,7 @@ class TestDoubts:
 
     def test_switched_device(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A device that changes while it is measured is told with both names."""
-        names = iter([["CPU"], ["CPU"]])
+        names = iter([["CPU"]] * 3)
         serving = property(lambda self: next(names, ["CPUX"]))
         monkeypatch.setattr(Compiled, "effective_key", lambda self, effective: "key")
         monkeypatch.setattr(Compiled, "execution_devices", serving)

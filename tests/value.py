@@ -10,7 +10,7 @@ from ovtune.caveat import Caveat
 from ovtune.config import Config, Property, Scalar
 from ovtune.estimate import Estimate, Quantity, Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
-from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric, Summary, pack
+from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric, Serving, Summary, pack
 
 
 def block(
@@ -116,6 +116,7 @@ blocks = st.builds(
     ).map(tuple),
     energy_j=st.none() | _positive,
     timeline=st.binary(max_size=8),
+    served=st.lists(st.builds(Serving, from_ms=st.floats(0, 1e6), devices=texts), max_size=2).map(tuple),
 )
 summaries = st.builds(
     Summary, count=st.integers(1, 10**9), latency_ms=st.dictionaries(st.sampled_from(LATENCY_METRICS), _positive)

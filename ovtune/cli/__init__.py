@@ -19,6 +19,7 @@ for command in (
     search.search,
     studies.report,
     studies.best,
+    studies.compare,
     deployment.apply,
     deployment.check,
     host.record,

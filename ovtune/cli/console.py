@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from ovtune.ledger import Event
     from ovtune.place import Place
 
@@ -95,9 +97,19 @@ def place_of(studies: Path, storage: str | None) -> "Place":
     return Place(folder=studies, url=storage)
 
 
-def results(width: int = _WIDE) -> Console:
-    """Where results are shown: as wide as the terminal, or else by default so wide that no path is broken."""
-    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else width)
+def show(result: "RenderableType", *, width: int = _WIDE) -> None:
+    """Prints a result, as wide as the terminal, or else by default so wide that no path is broken.
+
+    Cells are filled up to the width of their column; where no terminal is, nothing stands at the end of a line.
+    """
+    console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else width)
+    if console.is_terminal:
+        console.print(result)
+        return
+    with console.capture() as shown:
+        console.print(result)
+    for line in shown.get().splitlines():
+        print(line.rstrip())
 
 
 def leave(message: str, status: int) -> NoReturn:

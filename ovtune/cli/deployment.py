@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ovtune import option
-from ovtune.cli.console import INTERRUPTED, NARROW, interrupts, leave, results, say
+from ovtune.cli.console import INTERRUPTED, NARROW, interrupts, leave, say, show
 from ovtune.errors import OvtuneError
 
 _STATUS = {"holds": 0, "slower": 3, "undecided": 4}
@@ -33,7 +33,7 @@ def apply(
         print(answer)
         return
     told: Rehearsed = codec.load(answer, Rehearsed)
-    results().print(terminal.settings(told.config, told.effective))
+    show(terminal.settings(told.config, told.effective))
     print(f"one inference ran in {terminal.milliseconds(told.inference_ms)}")
     for caveat in doubt.of_read_back(told.config, told.effective):
         say(f"caveat: {caveat.text}")
@@ -88,7 +88,7 @@ def check(
     if as_json:
         print(json.dumps(finding.tree(found)))
     else:
-        results(NARROW).print(terminal.check(found.kind, finding.sentence(found), finding.rows(found)))
+        show(terminal.check(found.kind, finding.sentence(found), finding.rows(found)), width=NARROW)
         for warning in finding.warnings(found):
             say(f"warning: {warning}")
     if found.interrupted:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ovtune import option
-from ovtune.cli.console import INTERRUPTED, interrupts, results, say
+from ovtune.cli.console import INTERRUPTED, interrupts, say, show
 from ovtune.errors import UsageError
 
 
@@ -109,4 +109,4 @@ def devices(
         print(json.dumps({**asdict(seen), "advice": [asdict(a) for a in found[0]], "refused": found[1]}))
     else:
         for table in terminal.devices(seen, *found):
-            results().print(table)
+            show(table)

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from ovtune import option
-from ovtune.cli.console import INTERRUPTED, interrupts, leave, place_of, progress, results
+from ovtune.cli.console import INTERRUPTED, interrupts, leave, place_of, progress, show
 from ovtune.errors import OvtuneError
 
 
@@ -94,7 +94,7 @@ def search(
         if as_json:
             print(json.dumps(outline.document(setup, request.goal, request.budget)))
         else:
-            results().print(outline.table(setup, request.goal, request.budget))
+            show(outline.table(setup, request.goal, request.budget))
         return
     with interrupts() as interrupted, progress(request, quiet=quiet) as emit:
         try:
@@ -108,6 +108,6 @@ def search(
     if as_json:
         print(files.best.read_text(encoding="utf-8"), end="")
     else:
-        results().print(terminal.summary(result, str(files.best), str(files.report)))
+        show(terminal.summary(result, str(files.best), str(files.report)))
     if interrupted.is_set:
         raise typer.Exit(INTERRUPTED)

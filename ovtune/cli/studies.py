@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ovtune import option
-from ovtune.cli.console import place_of, results, say
+from ovtune.cli.console import NARROW, place_of, say, show
 
 
 def report(
@@ -30,6 +30,39 @@ def report(
     target = out or place.folder / study / "report.html"
     whole.write(target, page(conclude(known, known.goal)))
     print(target)
+    if open_:
+        webbrowser.open(target.resolve().as_uri())
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="A study's name, or FOLDER/NAME for one of another folder.")],
+    second: Annotated[str, typer.Argument(help="Another one.")],
+    *,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write the page.")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: option.AsJson = False,
+    studies: option.Studies = Path("studies"),
+    storage: option.Storage = None,
+) -> None:
+    """Compare two studies: who wins for each goal, what changed around them, and what is more than noise."""
+    from ovtune import report, terminal, whole
+    from ovtune.comparison import compare, tree
+    from ovtune.result import conclude
+
+    known = []
+    for name in (first, second):
+        folder, _, own = name.rpartition("/")
+        with place_of(Path(folder) if folder else studies, None if folder else storage).open() as store:
+            known.append(store.load(own))
+    found = compare(*(conclude(study, study.goal) for study in known))
+    names = (first, second)
+    target = out or studies / known[0].name / f"against-{known[1].name}.html"
+    whole.write(target, report.render_comparison(found, names))
+    if as_json:
+        print(json.dumps(tree(found)))
+    else:
+        show(terminal.comparison(found, names), width=NARROW)
+        print(target)
     if open_:
         webbrowser.open(target.resolve().as_uri())
 
@@ -99,4 +132,4 @@ def studies(
     if as_json:
         print(json.dumps([asdict(one) for one in found]))
     else:
-        results().print(terminal.studies(found))
+        show(terminal.studies(found))

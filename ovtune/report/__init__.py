@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from ovtune.report.page import page
+from ovtune.comparison import Comparison
+from ovtune.report.page import comparison_page, page
+from ovtune.report.versus import versus_of
 from ovtune.report.view import view_of
 from ovtune.result import Result
 
@@ -21,3 +23,8 @@ def render(
             of them can save that; of all other configs the ``config`` part alone.
     """
     return page(view_of(result, documents), document=document, command=command, python=python)
+
+
+def render_comparison(comparison: Comparison, names: tuple[str, str]) -> str:
+    """The comparison of the studies ``names`` as the text of one HTML file."""
+    return comparison_page(versus_of(comparison, names))

@@ -1,13 +1,10 @@
-"""What the charts show: the front for each latency metric, and the duel pair by pair."""
+"""What the chart of the front shows, for each latency metric."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ovtune import goal as goals
-from ovtune.duel import Ratio
 from ovtune.estimate import Estimate, Quantity
-from ovtune.field import Duel
-from ovtune.figures import Interval
 from ovtune.measurement import LATENCY_METRICS, LatencyMetric
 from ovtune.report.number import Amount, amount, given, number, rounded
 from ovtune.report.palette import Role
@@ -70,6 +67,7 @@ class Chart:
         points: The configs, those that matter most last, so that they are drawn on top.
         line: The front's points by rising latency.
         front: Their trials.
+        balanced: The trial of the balanced point: the most throughput / latency; None where CPU time is weighed.
         limits: The goal's limits that lie near enough to be drawn.
         note: What is not drawn, in words; "" where everything is.
     """
@@ -80,6 +78,7 @@ class Chart:
     points: tuple[Point, ...]
     line: tuple[tuple[float, float], ...]
     front: tuple[int, ...]
+    balanced: int | None
     limits: tuple[Limit, ...]
     note: str
 
@@ -90,92 +89,11 @@ class Chart:
         return max(values) > _WIDE * min(values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """One pair of a duel: the ratios candidate / baseline, and what they come from."""
-
-    number: int
-    throughput: float
-    latency: float
-    throughput_text: str
-    latency_text: str
-    candidate: str
-    baseline: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DuelChart:
-    """The duel pair by pair.
-
-    Attributes:
-        candidate: The candidate in words.
-        baseline: The baseline's name.
-        metric: The latency.
-        margin: The relative difference that counts as one.
-        pairs: The pairs.
-        throughput: The throughputs' ratio with its interval, where the verdict rests on it.
-        latency: The latencies' ratio with its interval, likewise.
-        note: What else is to be known of it; "" for nothing.
-    """
-
-    candidate: str
-    baseline: str
-    metric: LatencyMetric
-    margin: float
-    pairs: tuple[Pair, ...]
-    throughput: Amount | None
-    latency: Amount | None
-    note: str
-
-
 def charts_of(result: Result, rows: Sequence[Row], letters: Mapping[str, str]) -> tuple[Chart, ...]:
     """The front for each latency metric that at least one config has; ``letters`` mark baselines, by config key."""
     trials = _rows_by_config(result, rows)
     charts = [_chart(result, metric, trials, letters) for metric in LATENCY_METRICS]
     return tuple(chart for chart in charts if chart.points)
-
-
-def duel_chart(result: Result, fight: Duel, baseline: str) -> DuelChart:
-    """The pairs of ``fight`` against ``baseline``."""
-    metric = result.metric
-    pairs = []
-    for place, (one, other) in enumerate(fight.pairs, start=1):
-        throughput = one.throughput_per_s / other.throughput_per_s
-        mine, its = one.latency_ms(metric), other.latency_ms(metric)
-        pairs.append(
-            Pair(
-                number=place,
-                throughput=rounded(throughput),
-                latency=rounded(mine / its),
-                throughput_text=f"{throughput:.3f}",
-                latency_text=f"{mine / its:.3f}",
-                candidate=f"{number(one.throughput_per_s)}/s, {number(mine)} ms",
-                baseline=f"{number(other.throughput_per_s)}/s, {number(its)} ms",
-            )
-        )
-    settled = result.verdict.pairs
-    note = ""
-    if not settled:
-        note = "The verdict does not rest on this duel: it was cut off, or held for another goal or baseline."
-    elif settled < len(pairs):
-        note = f"The verdict rests on the first {settled} pairs: later ones came after the last planned look."
-    return DuelChart(
-        candidate=fight.candidate.words,
-        baseline=baseline,
-        metric=metric,
-        margin=result.goal.margin,
-        pairs=tuple(pairs),
-        throughput=ratio_of(result.verdict.throughput_ratio),
-        latency=ratio_of(result.verdict.latency_ratio),
-        note=note,
-    )
-
-
-def ratio_of(ratio: Ratio | None) -> Amount | None:
-    """A ratio with its interval, where there is one."""
-    if ratio is None:
-        return None
-    return amount(Interval(value=ratio.value, low=ratio.low, high=ratio.high), "")
 
 
 def weighed(estimate: Estimate, result: Result) -> Amount:
@@ -223,6 +141,9 @@ def _chart(result: Result, metric: LatencyMetric, trials: Mapping[str, Row], let
         points=tuple(points),
         line=tuple(_place(by_trial[trial]) for trial in on_line),
         front=on_line,
+        balanced=trials[max(front, key=lambda e: goals.merit(e, "balanced", metric)).config.key].number
+        if front and against == "throughput"
+        else None,
         limits=drawn,
         note=" ".join(said),
     )

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ovtune.report.chart import Chart, DuelChart
+from ovtune.report.chart import Chart
 from ovtune.report.number import given, number
-from ovtune.report.palette import ROLES, SERIES, Mark
+from ovtune.report.palette import BALANCED, ROLES, Mark
+from ovtune.report.plot import Axis, Plot, Series
 
 _TICKS = 6
 _ROOM = 0.06
+_LETTER = 6.6
+"""How wide a letter of an axis is at most, on average."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +25,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dot:
-    """One mark with the ends of its intervals, in pixels."""
+    """One mark with the ends of its intervals, in pixels; a faint one matters less."""
 
-    kind: str
     mark: Mark
+    faint: bool
     letter: str
     title: str
     x: float
@@ -49,6 +52,24 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stroke:
+    """A line through a series, as an SVG path."""
+
+    colour: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A shaded rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
     """A chart in pixels: ``left`` to ``right`` and ``top`` to ``bottom`` is where the points lie."""
 
@@ -62,7 +83,8 @@ class Drawing:
     y_title: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    line: str
+    shade: Box | None
+    strokes: tuple[Stroke, ...]
     rules: tuple[Rule, ...]
     dots: tuple[Dot, ...]
 
@@ -112,8 +134,8 @@ def draw_front(chart: Chart) -> Drawing:
         x, y = point.x.value or 0.0, point.y.value or 0.0
         dots.append(
             Dot(
-                kind=point.role,
                 mark=ROLES[point.role],
+                faint=point.role == "other",
                 letter=point.letter,
                 title=f"trial {point.trial}: {point.words}; {point.y.full}; {point.x.full}",
                 x=x_axis.at(x),
@@ -124,6 +146,11 @@ def draw_front(chart: Chart) -> Drawing:
                 y_high=y_axis.at(_or(point.y.high, y)),
             )
         )
+    around = next((dot for dot, p in zip(dots, chart.points, strict=True) if p.trial == chart.balanced), None)
+    if around is not None:
+        x, y = around.x, around.y
+        ends = {"x_low": x, "x_high": x, "y_low": y, "y_high": y}
+        dots.append(replace(around, mark=BALANCED, faint=False, letter="", title=BALANCED.label, **ends))
     rules = tuple(
         Rule(x1=x_axis.at(one.value), y1=top, x2=x_axis.at(one.value), y2=bottom, text=one.text, strong=True)
         if one.on_latency
@@ -141,42 +168,35 @@ def draw_front(chart: Chart) -> Drawing:
         y_title=chart.y_title,
         x_ticks=x_axis.ticks(),
         y_ticks=y_axis.ticks(),
-        line=_stairs([(x_axis.at(x), y_axis.at(y)) for x, y in chart.line]),
+        shade=None,
+        strokes=(
+            Stroke(colour=ROLES["front"].colour, path=_stairs([(x_axis.at(x), y_axis.at(y)) for x, y in chart.line])),
+        ),
         rules=rules,
         dots=tuple(dots),
     )
 
 
-def draw_duel(chart: DuelChart) -> Drawing:
-    """The duel pair by pair."""
-    width, height = 760.0, 300.0
-    left, right, top, bottom = 70.0, width - 16, 16.0, height - 52
-    values = [v for p in chart.pairs for v in (p.throughput, p.latency)]
-    marks = (1 - chart.margin, 1.0, 1 + chart.margin)
-    y_axis = _axis([*values, *marks], bottom, top)
-    x_axis = _Axis(low=0.0, high=len(chart.pairs) + 1.0, start=left, end=right)
-    every = max(1, math.ceil(len(chart.pairs) / 20))
-    dots = []
-    for pair in chart.pairs:
-        for kind, value, text in (
-            ("throughput", pair.throughput, pair.throughput_text),
-            ("latency", pair.latency, pair.latency_text),
-        ):
-            x, y = x_axis.at(pair.number), y_axis.at(value)
-            dots.append(
-                Dot(
-                    kind=kind,
-                    mark=SERIES["throughput" if kind == "throughput" else "latency"],
-                    letter="",
-                    title=f"pair {pair.number}: {kind} ratio {text}",
-                    x=x,
-                    y=y,
-                    x_low=x,
-                    x_high=x,
-                    y_low=y,
-                    y_high=y,
-                )
-            )
+def draw_plot(plot: Plot) -> Drawing:
+    """A chart of series."""
+    width, height = 760.0, 300.0 if plot.low else 420.0
+    widest = max((len(text) for _, text in plot.y.ticks), default=0)
+    left, right, top, bottom = max(70.0, 34 + _LETTER * widest), width - 16, 16.0, height - 52
+    spots = [spot for series in plot.series for spot in series.spots]
+    ends = [v for s in spots for v in (s.y, s.low, s.high)]
+    x_axis = _scale(plot.x, [s.x for s in spots] + [r.at for r in plot.rules if r.vertical], left, right)
+    levels = [*ends, *(plot.band or ()), *(r.at for r in plot.rules if not r.vertical)]
+    y_axis = _scale(plot.y, levels, bottom, top)
+    rules = tuple(
+        Rule(x1=x_axis.at(rule.at), y1=top, x2=x_axis.at(rule.at), y2=bottom, text=rule.text, strong=rule.strong)
+        if rule.vertical
+        else Rule(x1=left, y1=y_axis.at(rule.at), x2=right, y2=y_axis.at(rule.at), text=rule.text, strong=rule.strong)
+        for rule in plot.rules
+    )
+    shade = None
+    if plot.band is not None:
+        low, high = (y_axis.at(value) for value in plot.band)
+        shade = Box(x=left, y=high, width=right - left, height=round(low - high, 1))
     return Drawing(
         width=width,
         height=height,
@@ -184,14 +204,53 @@ def draw_duel(chart: DuelChart) -> Drawing:
         right=right,
         top=top,
         bottom=bottom,
-        x_title="pair",
-        y_title="ratio candidate / baseline",
-        x_ticks=tuple(Tick(at=x_axis.at(p.number), text=str(p.number)) for p in chart.pairs[every - 1 :: every]),
-        y_ticks=y_axis.ticks(),
-        line="",
-        rules=tuple(Rule(x1=left, y1=y_axis.at(v), x2=right, y2=y_axis.at(v), text="", strong=v == 1.0) for v in marks),
-        dots=tuple(dots),
+        x_title=plot.x.title,
+        y_title=plot.y.title,
+        x_ticks=_ticks(plot.x, x_axis),
+        y_ticks=_ticks(plot.y, y_axis),
+        shade=shade,
+        strokes=tuple(_stroke(series, x_axis, y_axis) for series in plot.series if series.kind != "dots"),
+        rules=rules,
+        dots=tuple(dot for series in plot.series if series.kind == "dots" for dot in _dots(series, x_axis, y_axis)),
     )
+
+
+def _scale(axis: Axis, values: Sequence[float | None], start: float, end: float) -> _Axis:
+    if axis.ends is not None:
+        return _Axis(low=axis.ends[0], high=axis.ends[1], start=start, end=end, logarithmic=axis.logarithmic)
+    return _axis(values, start, end, logarithmic=axis.logarithmic)
+
+
+def _ticks(axis: Axis, scale: _Axis) -> tuple[Tick, ...]:
+    if not axis.ticks:
+        return scale.ticks()
+    return tuple(Tick(at=scale.at(at), text=text) for at, text in axis.ticks if scale.low <= at <= scale.high)
+
+
+def _stroke(series: Series, x_axis: _Axis, y_axis: _Axis) -> Stroke:
+    places = [(x_axis.at(spot.x), y_axis.at(spot.y)) for spot in series.spots]
+    if series.kind == "steps":
+        return Stroke(colour=series.mark.colour, path=_stairs(places))
+    path = " ".join(f"{'L' if i else 'M'}{x},{y}" for i, (x, y) in enumerate(places))
+    return Stroke(colour=series.mark.colour, path=path)
+
+
+def _dots(series: Series, x_axis: _Axis, y_axis: _Axis) -> Iterable[Dot]:
+    for spot in series.spots:
+        x, y = x_axis.at(spot.x), y_axis.at(spot.y)
+        low, high = y_axis.at(_or(spot.low, spot.y)), y_axis.at(_or(spot.high, spot.y))
+        yield Dot(
+            mark=series.mark,
+            faint=series.mark.hollow,
+            letter="",
+            title=spot.text,
+            x=x,
+            y=y,
+            x_low=x,
+            x_high=x,
+            y_low=low,
+            y_high=high,
+        )
 
 
 def _axis(values: Iterable[float | None], start: float, end: float, *, logarithmic: bool = False) -> _Axis:

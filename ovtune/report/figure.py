@@ -1,20 +1,27 @@
 """The interactive figures: from the view-model to Plotly. Colours of text and paper are the page's business."""
 
 import html
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from plotly import graph_objects, offline
 
-from ovtune.report.chart import Chart, DuelChart, Limit, Point
+from ovtune.report.chart import Chart, Limit, Point
 from ovtune.report.number import Amount
-from ovtune.report.palette import LIMIT, ON_BASELINE, ROLES, SERIES, Mark, Role
+from ovtune.report.palette import BALANCED, BATCHES, LIMIT, ON_BASELINE, ROLES, SERIES, SHADES, Mark, Role
+from ovtune.report.plot import Axis, Parallel, Plot, Rule, Series, Spot
 
 _GRID = "rgba(128,128,128,0.25)"
 _FAINT = 0.55
 _HOVER_WIDTH = 52
 _BAND = "rgba(128,128,128,0.15)"
+_RULE = "#888888"
+_CLEAR = 0.8
+_LOG_TICKS = " ,.3~r"
+"""The space before the number keeps Plotly from lowering labels that begin with 1."""
+_PAPER = "rgba(128,128,128,0.12)"
 
 
 def script() -> str:
@@ -34,6 +41,19 @@ def front_figure(chart: Chart) -> dict[str, Any]:
         hoverinfo="skip",
     )
     groups = [(role, [p for p in chart.points if p.role == role]) for role in roles]
+    balanced = graph_objects.Scatter(
+        name="balanced",
+        x=[p.x.value for p in chart.points if p.trial == chart.balanced],
+        y=[p.y.value for p in chart.points if p.trial == chart.balanced],
+        mode="markers",
+        marker={
+            "symbol": BALANCED.symbol,
+            "size": BALANCED.size,
+            "color": BALANCED.colour,
+            "line": {"color": BALANCED.colour, "width": 2},
+        },
+        hoverinfo="skip",
+    )
     selected = graph_objects.Scatter(
         name="selected",
         x=[],
@@ -43,50 +63,165 @@ def front_figure(chart: Chart) -> dict[str, Any]:
         hoverinfo="skip",
     )
     figure = graph_objects.Figure(
-        data=[line, *(_points(role, points) for role, points in groups if points), selected],
+        data=[line, *(_points(role, points) for role, points in groups if points), balanced, selected],
         layout=_layout(chart.x_title, chart.y_title),
     )
     figure.update_layout(shapes=[_limit(limit) for limit in chart.limits])
     return _plain(figure)
 
 
-def duel_figure(chart: DuelChart) -> dict[str, Any]:
-    """The duel pair by pair, as plain JSON values."""
-    numbers = [pair.number for pair in chart.pairs]
+def panel_figure(plot: Plot | Parallel) -> dict[str, Any]:
+    """A panel's chart, as plain JSON values."""
+    return plot_figure(plot) if isinstance(plot, Plot) else parallel_figure(plot)
+
+
+def plot_figure(plot: Plot) -> dict[str, Any]:
+    """A chart of series, as plain JSON values."""
     figure = graph_objects.Figure(
-        data=[
-            _ratios("throughput", SERIES["throughput"], numbers, [p.throughput for p in chart.pairs], chart),
-            _ratios(f"{chart.metric} latency", SERIES["latency"], numbers, [p.latency for p in chart.pairs], chart),
-        ],
-        layout=_layout("pair", "ratio candidate / baseline"),
+        data=[_series(series) for series in plot.series], layout=_layout(plot.x.title, plot.y.title)
     )
     figure.update_layout(
-        hovermode="closest",
-        shapes=[
-            {
-                "type": "rect",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": 1 - chart.margin,
-                "y1": 1 + chart.margin,
-                "fillcolor": _BAND,
-                "line": {"width": 0},
-                "layer": "below",
-            },
-            {
-                "type": "line",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": 1,
-                "y1": 1,
-                "line": {"width": 1, "color": "#888888"},
-            },
-        ],
+        xaxis=_axis(plot.x), yaxis=_axis(plot.y), shapes=[*_band(plot.band), *(_rule(rule) for rule in plot.rules)]
     )
-    figure.update_xaxes(range=[0, len(numbers) + 1], showgrid=False)
     return _plain(figure)
+
+
+def parallel_figure(chart: Parallel) -> dict[str, Any]:
+    """Parallel coordinates, as plain JSON values."""
+    last = len(chart.axes) - 1
+    layout = _layout("", "")
+    plain = {"showgrid": False, "showticklabels": False, "ticks": "", "zeroline": False}
+    layout |= {
+        "xaxis": layout["xaxis"] | plain | {"range": [-0.1, last + 0.35]},
+        "yaxis": layout["yaxis"] | plain | {"range": [-0.06, 1.06]},
+        "margin": {"l": 16, "r": 16, "t": 76, "b": 12},
+    }
+    figure = graph_objects.Figure(data=[_lines(chart, shade) for shade in dict.fromkeys(chart.shades)], layout=layout)
+    for place, axis in enumerate(chart.axes):
+        figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"width": 1, "color": _RULE})
+        title = {"text": html.escape(axis.title, quote=False), "x": place, "y": 1.03, "textangle": -20}
+        figure.add_annotation(**title, showarrow=False, xanchor="left", yanchor="bottom", font={"size": 12})
+        for at, text in axis.ticks:
+            tick = {"text": html.escape(text, quote=False), "x": place + 0.03, "y": at}
+            figure.add_annotation(**tick, showarrow=False, xanchor="left", font={"size": 11}, bgcolor=_PAPER)
+    return _plain(figure)
+
+
+def _lines(chart: Parallel, shade: int) -> graph_objects.Scatter:
+    """The lines of one shade, with a gap after each."""
+    own = [place for place, other in enumerate(chart.shades) if other == shade]
+    x = [*map(float, range(len(chart.axes))), None]
+    return graph_objects.Scatter(
+        name=f"shade {shade}",
+        x=x * len(own),
+        y=[y for place in own for y in (*chart.lines[place], None)],
+        customdata=[chart.trials[place] for place in own for _ in x],
+        hovertext=[_told(chart.texts[place]) for place in own for _ in x],
+        hovertemplate="%{hovertext}<extra></extra>",
+        mode="lines+markers",
+        marker={"size": 4},
+        line={"color": SHADES[shade], "width": 1.6},
+        opacity=_CLEAR,
+    )
+
+
+def _told(text: str) -> str:
+    """A text of several lines as Plotly reads it."""
+    return "<br>".join(html.escape(line, quote=False) for line in text.split("\n"))
+
+
+def timeline_figure() -> dict[str, Any]:
+    """The frame of a config's first requests; the page's script puts those of the selected one into it."""
+    lanes = [
+        graph_objects.Scatter(
+            name=f"batches {place}",
+            x=[],
+            y=[],
+            mode="lines",
+            line={"color": colour, "width": 5},
+            hovertemplate="%{text}<extra></extra>",
+        )
+        for place, colour in enumerate(BATCHES)
+    ]
+    took = graph_objects.Scatter(
+        name="latency",
+        x=[],
+        y=[],
+        yaxis="y2",
+        mode="markers",
+        marker={"color": SERIES["latency"].colour, "symbol": SERIES["latency"].symbol, "size": 5},
+        hovertemplate="started at %{x:.4~g} ms: %{y:.4~g} ms<extra></extra>",
+    )
+    layout = _layout("time from the first start (ms)", "requests")
+    upper = layout["yaxis"] | {"domain": [0.42, 0.9], "showgrid": False, "tickformat": ",d"}
+    lower = layout["yaxis"] | {"domain": [0, 0.34], "title": {"text": "latency (ms)"}, "rangemode": "tozero"}
+    layout |= {"yaxis": upper, "yaxis2": lower, "xaxis": layout["xaxis"] | {"anchor": "y2"}}
+    return _plain(graph_objects.Figure(data=[*lanes, took], layout=layout))
+
+
+def _series(series: Series) -> graph_objects.Scatter:
+    mark, spots = series.mark, series.spots
+    lined = {"color": mark.colour, "width": 2, "shape": "hv" if series.kind == "steps" else "linear"}
+    return graph_objects.Scatter(
+        name=series.name,
+        x=[spot.x for spot in spots],
+        y=[spot.y for spot in spots],
+        error_y=_whiskers(spots, mark),
+        mode="markers" if series.kind == "dots" else "lines",
+        marker={
+            "symbol": mark.symbol,
+            "size": mark.size,
+            "color": mark.colour,
+            "line": {"color": mark.colour, "width": 1.5 if mark.hollow else 0},
+        },
+        line=lined,
+        customdata=[spot.trial for spot in spots],
+        hovertext=[_told(spot.text) for spot in spots],
+        hovertemplate="%{hovertext}<extra></extra>",
+        cliponaxis=False,
+    )
+
+
+def _whiskers(spots: Sequence[Spot], mark: Mark) -> dict[str, Any] | None:
+    if all(spot.low is None for spot in spots):
+        return None
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [_reach(spot.y, spot.high) for spot in spots],
+        "arrayminus": [_reach(spot.low, spot.y) for spot in spots],
+        "color": mark.colour,
+        "thickness": 1.2,
+        "width": 3,
+    }
+
+
+def _axis(axis: Axis) -> dict[str, Any]:
+    made: dict[str, Any] = {"type": "linear"}
+    if axis.logarithmic:
+        made = {"type": "log", "tickformat": _LOG_TICKS}
+    if axis.ticks:
+        texts = [html.escape(text, quote=False) for _, text in axis.ticks]
+        made |= {"tickmode": "array", "tickvals": [at for at, _ in axis.ticks], "ticktext": texts}
+    if axis.ends is not None:
+        made["range"] = [math.log10(end) if axis.logarithmic else end for end in axis.ends]
+    return made
+
+
+def _band(band: tuple[float, float] | None) -> list[dict[str, Any]]:
+    if band is None:
+        return []
+    across = {"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": band[0], "y1": band[1]}
+    return [across | {"fillcolor": _BAND, "line": {"width": 0}, "layer": "below"}]
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    line = {"width": 1, "color": _RULE} if rule.strong else {"width": 1, "color": _RULE, "dash": "dot"}
+    label = {"text": html.escape(rule.text, quote=False), "textposition": "end", "font": {"size": 12}}
+    made = {"type": "line", "line": line, "label": label}
+    if rule.vertical:
+        return made | {"x0": rule.at, "x1": rule.at, "yref": "paper", "y0": 0, "y1": 1}
+    return made | {"y0": rule.at, "y1": rule.at, "xref": "paper", "x0": 0, "x1": 1}
 
 
 def _points(role: Role, points: Sequence[Point]) -> graph_objects.Scatter:
@@ -145,29 +280,6 @@ def _hover(point: Point) -> str:
 
 def _wrapped(text: str) -> list[str]:
     return [html.escape(line, quote=False) for line in textwrap.wrap(text, _HOVER_WIDTH)]
-
-
-def _ratios(
-    name: str, mark: Mark, numbers: Sequence[int], values: Sequence[float], chart: DuelChart
-) -> graph_objects.Scatter:
-    return graph_objects.Scatter(
-        name=name,
-        x=numbers,
-        y=values,
-        mode="markers",
-        marker={"symbol": mark.symbol, "size": mark.size, "color": mark.colour},
-        hovertext=[
-            "<br>".join(
-                [
-                    f"<b>pair {pair.number}</b>: {name} ratio {value:.3f}",
-                    f"candidate {html.escape(pair.candidate, quote=False)}",
-                    f"baseline {html.escape(pair.baseline, quote=False)}",
-                ]
-            )
-            for pair, value in zip(chart.pairs, values, strict=True)
-        ],
-        hovertemplate="%{hovertext}<extra></extra>",
-    )
 
 
 def _limit(limit: Limit) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from ovtune.duel import Ratio
 from ovtune.estimate import Quantity, Unavailable
 from ovtune.figures import Interval
 
@@ -75,6 +76,13 @@ def amount(told: Interval | Quantity | Unavailable, unit: str) -> Amount:
         low=rounded(told.low) if ends else None,
         high=rounded(told.high) if ends else None,
     )
+
+
+def ratio_of(ratio: Ratio | None) -> Amount | None:
+    """A ratio with its interval, where there is one."""
+    if ratio is None:
+        return None
+    return amount(Interval(value=ratio.value, low=ratio.low, high=ratio.high), "")
 
 
 def rounded(value: float) -> float:

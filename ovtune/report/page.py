@@ -5,7 +5,7 @@ import functools
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,13 @@ import jinja2
 from markupsafe import Markup
 
 from ovtune.report import figure
-from ovtune.report.palette import LIMIT, ON_BASELINE, ROLES, SERIES
+from ovtune.report.drawing import draw_plot
+from ovtune.report.lane import Lanes
+from ovtune.report.palette import BALANCED, LIMIT, ON_BASELINE, ROLES
+from ovtune.report.plot import Panel
 from ovtune.report.row import Row
+from ovtune.report.sheet import sheet_of
+from ovtune.report.versus import Versus
 from ovtune.report.view import View
 
 _PACKAGE = Path(__file__).parents[1]
@@ -26,14 +31,14 @@ _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 def page(view: View, *, document: str, command: str, python: str) -> str:
     """The report as one HTML text that fetches nothing."""
     environment = templates()
-    scripts = _text(environment, "report.js")
+    scripts = _text(environment, "page.js") + _text(environment, "report.js")
     return environment.get_template("report.html.j2").render(
         view=view,
         document=document,
         command=command,
         python=python,
         roles=ROLES,
-        series=SERIES,
+        balanced=BALANCED,
         limit=LIMIT,
         on_baseline=ON_BASELINE,
         style=Markup(_text(environment, "report.css")),  # noqa: S704 (a file of ours)
@@ -41,6 +46,24 @@ def page(view: View, *, document: str, command: str, python: str) -> str:
         policy=policy(scripts, figure.script()),
         trials=island({row.number: _details(row) for row in view.rows}),
         figures=packed(json.dumps(_figures(view), ensure_ascii=False, separators=(",", ":"))),
+        sheet=packed(sheet_of(view.rows)),
+        plotly=_packed_plotly(),
+    )
+
+
+def comparison_page(view: Versus) -> str:
+    """The comparison of two studies as one HTML text that fetches nothing."""
+    environment = templates()
+    scripts = _text(environment, "page.js") + _text(environment, "comparison.js")
+    figures = {"panels": _panels([view.fronts])}
+    return environment.get_template("comparison.html.j2").render(
+        view=view,
+        limit=LIMIT,
+        on_baseline=ON_BASELINE,
+        style=Markup(_text(environment, "report.css")),  # noqa: S704 (a file of ours)
+        script=Markup(scripts),  # noqa: S704 (likewise)
+        policy=policy(scripts, figure.script()),
+        figures=packed(json.dumps(figures, ensure_ascii=False, separators=(",", ":"))),
         plotly=_packed_plotly(),
     )
 
@@ -48,7 +71,7 @@ def page(view: View, *, document: str, command: str, python: str) -> str:
 @functools.cache
 def templates() -> jinja2.Environment:
     """The environment that the report's templates are rendered in: everything is escaped, nothing may be missing."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([str(place) for place in _PLACES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -56,6 +79,8 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["drawing"] = draw_plot
+    return environment
 
 
 def policy(*scripts: str) -> str:
@@ -99,7 +124,25 @@ def _figures(view: View) -> Mapping[str, Any]:
     return {
         "front": {chart.metric: figure.front_figure(chart) for chart in view.charts},
         "notes": {chart.metric: chart.note for chart in view.charts},
-        "duel": figure.duel_figure(view.duel) if view.duel else None,
+        "timeline": figure.timeline_figure(),
+        "lanes": {number: _compact(lanes) for number, lanes in view.lanes.items()},
+        "panels": _panels([panel for section in view.sections for panel in section.panels]),
+    }
+
+
+def _panels(panels: Iterable[Panel]) -> dict[str, Any]:
+    return {panel.name: figure.panel_figure(panel.plot) for panel in panels if panel.plot is not None}
+
+
+def _compact(lanes: Lanes) -> dict[str, object]:
+    """Requests as the page's script draws them."""
+    return {
+        "begin": lanes.begin_ms,
+        "end": lanes.end_ms,
+        "lane": lanes.lane,
+        "batch": lanes.batch,
+        "served": lanes.served,
+        "words": lanes.words,
     }
 
 

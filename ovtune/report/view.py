@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ovtune.agreement import share
-from ovtune.config import Config
 from ovtune.content import Feed
-from ovtune.field import last_duel
 from ovtune.figures import Measured
 from ovtune.goal import Goal
-from ovtune.measurement import LATENCY_METRICS, LatencyMetric
-from ovtune.report.chart import Chart, DuelChart, charts_of, duel_chart, ratio_of, weighed
+from ovtune.importance import importances
+from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
+from ovtune.report.chart import Chart, charts_of, weighed
 from ovtune.report.course import counts_of, version
-from ovtune.report.drawing import Drawing, draw_duel, draw_front
-from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number
-from ovtune.report.row import Fact, Row, error_of, facts_of, outputs_of, rows_of
+from ovtune.report.drawing import Drawing, draw_front
+from ovtune.report.evidence import evidence_of
+from ovtune.report.influence import influence_of
+from ovtune.report.lane import Lanes, lanes_of
+from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number, ratio_of
+from ovtune.report.plot import Section
+from ovtune.report.progress import progress_of
+from ovtune.report.row import Fact, Row, error_of, facts_of, first_trials, outputs_of, rows_of
 from ovtune.result import Result
 from ovtune.serving import told_of
 from ovtune.study import agreement_of, reason_of
@@ -109,14 +113,13 @@ class View:
     charts: tuple[Chart, ...]
     drawing: Drawing
     baselines: tuple[BaselineKey, ...]
-    duel: DuelChart | None
-    duel_drawing: Drawing | None
+    sections: tuple[Section, ...]
     measured: tuple[MeasuredRow, ...]
     rows: tuple[Row, ...]
+    lanes: Mapping[int, Lanes]
     recommended: Row
     failures: tuple[Failure, ...]
     counts: tuple[Fact, ...]
-    stopped: str
 
     @property
     def chart(self) -> Chart:
@@ -130,8 +133,6 @@ def view_of(result: Result, documents: Mapping[str, str] | None = None) -> View:
     letters = _letters(result)
     rows = rows_of(result, _names(result), documents or {})
     charts = charts_of(result, rows, letters)
-    fight = result.duel or last_duel(study)
-    duel = duel_chart(result, fight, _baseline_name(result, fight.baseline)) if fight and fight.pairs else None
     return View(
         study=study.name,
         created=study.created,
@@ -158,15 +159,26 @@ def view_of(result: Result, documents: Mapping[str, str] | None = None) -> View:
         charts=charts,
         drawing=draw_front(next(c for c in charts if c.metric == result.metric)),
         baselines=_baselines(result, letters),
-        duel=duel,
-        duel_drawing=draw_duel(duel) if duel else None,
+        sections=(influence_of(result, importances(result)), evidence_of(result), progress_of(result)),
         measured=_measured(rows, charts),
         rows=rows,
+        lanes=_lanes(result),
         recommended=next((r for r in rows if r.number == result.trial), rows[0]),
         failures=_failures(result),
         counts=counts_of(result),
-        stopped=study.stopped,
     )
+
+
+def _lanes(result: Result) -> dict[int, Lanes]:
+    """The first requests of each config's first visit that noted them, by the trial that proposed it."""
+    found: dict[int, Lanes] = {}
+    trials = first_trials(result.study.visits)
+    for visit in result.study.visits:
+        number = trials.get(visit.config.key)
+        if number is not None and number not in found and isinstance(visit.outcome, Block):
+            lanes = lanes_of(visit.outcome)
+            found |= {} if lanes is None else {number: lanes}
+    return found
 
 
 def _names(result: Result) -> dict[str, tuple[str, ...]]:
@@ -197,14 +209,6 @@ def _baselines(result: Result, letters: Mapping[str, str]) -> tuple[BaselineKey,
             text = f"{weighed(estimate, result).text}, {result.metric} {latency.text}"
         found.append(BaselineKey(letter=letters.get(key, NONE), name=baseline.name, text=text))
     return tuple(found)
-
-
-def _baseline_name(result: Result, config: Config) -> str:
-    study = result.study
-    for baseline in study.setup.baselines:
-        if study.owner(baseline.config) == study.owner(config):
-            return baseline.name
-    return config.words
 
 
 def _errors(result: Result, *, same: bool) -> list[KeyFigure]:

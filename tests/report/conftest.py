@@ -24,7 +24,7 @@ FLAGS = (
 )
 WAIT_S = 60
 
-Open = Callable[[Result], webdriver.Chrome]
+Open = Callable[[Result | str], webdriver.Chrome]
 
 
 def complaints(driver: webdriver.Chrome) -> list[dict[str, object]]:
@@ -56,11 +56,11 @@ def downloads(chromium: webdriver.Chrome, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(chromium: webdriver.Chrome, tmp_path: Path) -> Iterator[Open]:
-    """Opens the report on a result from disk, with the network off, and waits until its charts are drawn."""
+    """Opens a report, or another page, from disk with the network off, and waits until its charts are drawn."""
 
-    def open_report(result: Result) -> webdriver.Chrome:
+    def open_report(result: Result | str) -> webdriver.Chrome:
         path = tmp_path / "report.html"
-        path.write_text(sample.html(result), encoding="utf-8")
+        path.write_text(result if isinstance(result, str) else sample.html(result), encoding="utf-8")
         chromium.get(path.as_uri())
         ready = "return document.documentElement.dataset.ready === 'yes'"
         WebDriverWait(chromium, WAIT_S).until(lambda driver: driver.execute_script(ready))

@@ -9,10 +9,10 @@ from ovtune.config import Config
 from ovtune.environment import Environment
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.goal import Goal
-from ovtune.measurement import Block
+from ovtune.measurement import Block, LatencyMetric, Plan, Summary
 from ovtune.report import render
 from ovtune.result import Result, conclude
-from ovtune.study import Study
+from ovtune.study import Study, Visit
 from tests import fake
 
 DOCUMENT = '{\n  "format": "ovtune-config",\n  "note": "<b>&amp;</b> \' \\" \u00e9"\n}\n'
@@ -46,6 +46,7 @@ EFFECTIVE: Mapping[str, object] = {
     "VALUE_CACHE_PRECISION": "f32",
 }
 """What the CPU plugin reads back, in number and length."""
+_SUMMED: tuple[LatencyMetric, ...] = ("p50", "p90", "p95", "p99")
 
 
 def html(result: Result) -> str:
@@ -92,6 +93,46 @@ def large(trials: int) -> Result:
         more.append(dataclasses.replace(visit, config=config, trial=number, number=len(made.visits) + number))
     whole = dataclasses.replace(made, trials=trials, visits=(*made.visits, *more))
     return conclude(whole, whole.goal)
+
+
+@functools.cache
+def eliminated() -> Result:
+    """The same study with an elimination of four configs in three rounds before its duel."""
+    made = study()
+    measured = [v.config for v in made.visits if v.phase == "search" and isinstance(v.outcome, Block)]
+    evaluator = fake.FakeEvaluator(seed=9)
+    rounds = [
+        Visit(
+            number=0,
+            phase="elimination",
+            trial=None,
+            confirmation=1,
+            round=round_,
+            config=config,
+            outcome=evaluator.evaluate(config, Plan()),
+        )
+        for round_ in range(3)
+        for config in measured[:2] + measured[-2:]
+    ]
+    phases = [[v for v in made.visits if (v.phase == "duel") is fought] for fought in (False, True)]
+    visits = tuple(
+        dataclasses.replace(visit, number=number) for number, visit in enumerate([*phases[0], *rounds, *phases[1]])
+    )
+    return conclude(dataclasses.replace(made, visits=visits), made.goal)
+
+
+@functools.cache
+def replayed() -> Result:
+    """The same study as it would be in a recording, of which the latencies' summaries are held."""
+    made = study()
+    visits = []
+    for visit in made.visits:
+        outcome = visit.outcome
+        if isinstance(outcome, Block):
+            told = {metric: outcome.latency_ms(metric) for metric in _SUMMED}
+            outcome = dataclasses.replace(outcome, samples=b"", summary=Summary(count=outcome.count, latency_ms=told))
+        visits.append(dataclasses.replace(visit, outcome=outcome))
+    return conclude(dataclasses.replace(made, visits=tuple(visits)), made.goal)
 
 
 @functools.cache

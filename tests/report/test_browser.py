@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.expected_conditions import text_to_be_present_in_element
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from ovtune.comparison import compare
+from ovtune.report import render_comparison
 from tests.report import sample
 from tests.report.conftest import WAIT_S, Open, complaints
 
@@ -82,8 +86,8 @@ def test_front_is_drawn(opened: Open) -> None:
     result = sample.result()
     page = opened(result)
     points = page.find_elements(By.CSS_SELECTOR, "#front-plot .scatterlayer path.point")
-    assert len(points) == len(result.estimates) + 1  # and the ring around the selected one
-    assert len(page.find_elements(By.CSS_SELECTOR, "#duel-plot .scatterlayer path.point")) == 40
+    assert len(points) == len(result.estimates) + 2  # and the rings around the selected and the balanced one
+    assert len(page.find_elements(By.CSS_SELECTOR, "[data-panel=duel] .scatterlayer path.point")) == 40
     assert not by_id(page, "front-static").is_displayed()
     assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
 
@@ -111,6 +115,49 @@ def test_click_on_a_point(opened: Open, downloads: Path) -> None:
     saved = downloads / f"mobilenet-trial-{trial}.config.json"
     WebDriverWait(page, WAIT_S).until(lambda _: saved.exists())
     assert json.loads(saved.read_text()) == shown
+
+
+def test_all_panels_are_drawn(opened: Open) -> None:
+    """Each panel's chart is drawn, without its static drawing; a click on one of its dots shows that trial."""
+    page = opened(sample.eliminated())
+    for place in page.find_elements(By.CSS_SELECTOR, "[data-panel]"):
+        assert place.find_elements(By.CSS_SELECTOR, "svg.main-svg"), place.get_attribute("data-panel")
+    dot = page.find_element(By.CSS_SELECTOR, "[data-panel=elimination] .scatterlayer path.point")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", dot)
+    before = by_id(page, "details").get_attribute("data-trial")
+    dots = page.find_elements(By.CSS_SELECTOR, "[data-panel=elimination] .scatterlayer path.point")
+    for one in dots:
+        ActionChains(page).move_to_element(one).pause(0.2).click().perform()
+        if by_id(page, "details").get_attribute("data-trial") != before:
+            return
+    raise AssertionError("no dot of the elimination showed another trial")
+
+
+def test_sheet(opened: Open, downloads: Path) -> None:
+    """The trials are saved as comma-separated values, a line for each."""
+    result = sample.result()
+    page = opened(result)
+    by_id(page, "csv").click()
+    saved = downloads / "mobilenet-trials.csv"
+    WebDriverWait(page, WAIT_S).until(lambda _: saved.exists())
+    lines = list(csv.DictReader(io.StringIO(saved.read_text(encoding="utf-8"))))
+    assert len(lines) == len([v for v in result.study.visits if v.trial is not None])
+
+
+def test_comparison(opened: Open) -> None:
+    """The comparison of two studies draws both fronts and fetches nothing."""
+    result = sample.result()
+    page = opened(render_comparison(compare(result, sample.better()), ("old", "new")))
+    points = page.find_elements(By.CSS_SELECTOR, "[data-panel=fronts] .scatterlayer path.point")
+    assert len(points) == len(result.estimates) + len(sample.better().estimates)
+    assert page.find_elements(By.CSS_SELECTOR, "#contests tbody tr")
+    assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
+
+
+def test_hostile_comparison(opened: Open) -> None:
+    """No name runs as a script in a comparison either."""
+    page = opened(render_comparison(compare(sample.hostile(), sample.result()), (sample.HOSTILE, "new")))
+    assert sample.HOSTILE in page.find_element(By.TAG_NAME, "h1").text
 
 
 def test_choice_from_the_table(opened: Open) -> None:
@@ -222,7 +269,7 @@ def test_filter(opened: Open) -> None:
 def test_hostile_names(opened: Open) -> None:
     """Names that try to run a script are shown and do nothing, in the page, in its details and in its charts."""
     page = opened(sample.hostile())
-    assert page.execute_script("return document.scripts.length") == 4
+    assert page.execute_script("return document.scripts.length") == 5
     assert sample.HOSTILE in page.find_element(By.CSS_SELECTOR, ".where").text
     for trial in (0, 4, 6):
         page.find_element(By.CSS_SELECTOR, f"#all button[data-trial='{trial}']").send_keys(Keys.ENTER)
@@ -231,7 +278,7 @@ def test_hostile_names(opened: Open) -> None:
     point_at(page, 6).perform()
     hover = WebDriverWait(page, WAIT_S).until(lambda p: p.find_element(By.CSS_SELECTOR, "#front-plot .hovertext"))
     assert "alert(1)" in hover.text
-    assert page.execute_script("return document.scripts.length") == 4
+    assert page.execute_script("return document.scripts.length") == 5
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 390])

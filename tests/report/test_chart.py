@@ -1,14 +1,9 @@
-import dataclasses
-
 import pytest
 
 from ovtune import goal as goals
 from ovtune.estimate import Quantity
-from ovtune.field import last_duel
 from ovtune.goal import Goal
-from ovtune.report.chart import duel_chart
 from ovtune.report.view import view_of
-from ovtune.result import conclude
 from tests.report import sample
 
 
@@ -61,34 +56,3 @@ def test_efficiency() -> None:
     found = view_of(sample.result(goal=Goal(against="efficiency", prefer="efficiency")))
     assert found.chart.y_title == "CPU time per inference (ms)"
     assert found.front_title == "CPU time and latency"
-
-
-def test_duel_pairs() -> None:
-    """Each pair of the duel shows the ratios candidate / baseline of its two blocks."""
-    result = sample.result()
-    fight = last_duel(result.study)
-    assert fight is not None
-    chart = duel_chart(result, fight, "THROUGHPUT hint on CPU")
-    one, other = fight.pairs[3]
-    assert chart.pairs[3].throughput == pytest.approx(one.throughput_per_s / other.throughput_per_s, rel=1e-5)
-    assert len(chart.pairs) == 20
-    assert chart.note == ""
-    assert chart.throughput is not None
-    assert "to" in chart.throughput.range
-
-
-def test_duel_of_another_goal() -> None:
-    """A duel that the verdict does not rest on is shown with that remark."""
-    made = sample.study()
-    chart = view_of(conclude(made, Goal(prefer="latency"))).duel
-    assert chart is not None
-    assert "does not rest on this duel" in chart.note
-
-
-def test_duel_beyond_its_last_look() -> None:
-    """Pairs after the last planned look that was reached are shown and said to take no part."""
-    made = sample.study()
-    duels = {1: dataclasses.replace(made.duels[1], looks=(8, 15, 30))}
-    chart = view_of(conclude(dataclasses.replace(made, duels=duels), made.goal)).duel
-    assert chart is not None
-    assert "first 15 pairs" in chart.note

@@ -3,8 +3,9 @@ import json
 from typing import Any
 
 from ovtune.goal import Goal
-from ovtune.report.figure import duel_figure, front_figure
-from ovtune.report.palette import ROLES
+from ovtune.report.figure import front_figure, plot_figure
+from ovtune.report.palette import ROLES, SERIES
+from ovtune.report.plot import Axis, Kind, Plot, Rule, Series, Spot
 from ovtune.report.view import view_of
 from tests.report import sample
 
@@ -48,14 +49,44 @@ def test_limits() -> None:
     assert (shapes[0]["x0"], shapes[1]["y0"]) == (20, 100)
 
 
-def test_duel() -> None:
-    """The duel's figure holds both ratios of each pair, in two shapes."""
-    duel = view_of(sample.result()).duel
-    assert duel is not None
-    throughput, latency = duel_figure(duel)["data"]
-    assert list(throughput["y"]) == [pair.throughput for pair in duel.pairs]
-    assert list(latency["y"]) == [pair.latency for pair in duel.pairs]
-    assert throughput["marker"]["symbol"] != latency["marker"]["symbol"]
+def plot_of(*series: Series) -> Plot:
+    """A chart of these series."""
+    return Plot(label="", x=Axis(title="x"), y=Axis(title="<b>y</b>"), series=series)
+
+
+def series_of(kind: Kind, *spots: Spot) -> Series:
+    """A series with the mark of throughputs."""
+    return Series(name="some", mark=SERIES["throughput"], kind=kind, spots=spots)
+
+
+def test_series() -> None:
+    """A series is markers or a line, with its values, its trials, and what is told of them escaped line by line."""
+    spots = Spot(x=1, y=2, text="<i>one\ntwo", trial=7), Spot(x=3, y=4, text="three", low=3, high=6)
+    modes: dict[Kind, str] = {"dots": "markers", "line": "lines", "steps": "lines"}
+    for kind, mode in modes.items():
+        (found,) = plot_figure(plot_of(series_of(kind, *spots)))["data"]
+        assert (found["mode"], found["x"], found["y"]) == (mode, [1, 3], [2, 4])
+        assert found["customdata"] == [7, None]
+        assert found["hovertext"] == ["&lt;i&gt;one<br>two", "three"]
+        assert (found["error_y"]["array"], found["error_y"]["arrayminus"]) == ([0, 2], [0, 1])
+
+
+def test_axes() -> None:
+    """An axis has its title escaped, its own ticks and ends where it has any, on a logarithmic one as powers."""
+    ticks = ((1.0, "one"), (100.0, "<b>hundred"))
+    axis = Axis(title="x", logarithmic=True, ticks=ticks, ends=(1.0, 100.0))
+    layout = plot_figure(dataclasses.replace(plot_of(), x=axis))["layout"]
+    assert layout["xaxis"]["range"] == [0, 2]
+    assert layout["xaxis"]["ticktext"] == ["one", "&lt;b&gt;hundred"]
+    assert layout["yaxis"]["title"]["text"] == "&lt;b&gt;y&lt;/b&gt;"
+
+
+def test_rules_and_band() -> None:
+    """Rules run across on their axis, and the band lies below everything."""
+    rules = Rule(at=1.0, strong=True), Rule(at=5.0, text="now", vertical=True)
+    shapes = plot_figure(dataclasses.replace(plot_of(), rules=rules, band=(0.9, 1.1)))["layout"]["shapes"]
+    assert [(s["type"], s.get("layer")) for s in shapes] == [("rect", "below"), ("line", None), ("line", None)]
+    assert (shapes[1]["y0"], shapes[2]["x0"], shapes[2]["label"]["text"]) == (1.0, 5.0, "now")
 
 
 def test_plain_json() -> None:

@@ -1,0 +1,236 @@
+"""Why: what each parameter does to throughput and latency."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ovtune.config import Scalar, parameters
+from ovtune.estimate import Quantity
+from ovtune.importance import ENOUGH, Importance
+from ovtune.report.number import number, rounded
+from ovtune.report.palette import SERIES, SHADES, Mark
+from ovtune.report.plot import (
+    Axis,
+    Cell,
+    Key,
+    Matrix,
+    Panel,
+    Parallel,
+    Plot,
+    Section,
+    Series,
+    Spot,
+    Table,
+)
+from ovtune.report.row import first_trials
+from ovtune.result import Result
+from ovtune.wanted import UNSET
+
+_MOST_AXES = 8
+_ASIDE = 0.12
+"""How far beside a value's place its two kinds of dots stand."""
+_MATRICES = (("device", "hint"), ("nireq", "batch_size"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A measured config: its parameters, what it does, and its trial."""
+
+    values: dict[str, Scalar]
+    words: str
+    trial: int | None
+    throughput: float
+    latency_ms: float
+
+
+def influence_of(result: Result, found: Sequence[Importance]) -> Section:
+    """The importance of each parameter, what its values come to, and how they go together."""
+    seen = _seen(result)
+    varied = [one.parameter for one in found] or _varied(seen)
+    panels = [_importance(found, len(seen), result)]
+    if len(seen) > 1 and varied:
+        panels += [_parameter(place, name, seen, result) for place, name in enumerate(varied)]
+        panels.append(_parallel(varied[:_MOST_AXES], seen, result))
+        panels += [_matrix(row, column, seen, result) for row, column in _MATRICES]
+    return Section(name="influence", title="Why", panels=tuple(panels))
+
+
+def _seen(result: Result) -> list[_Seen]:
+    trials = first_trials(result.study.visits)
+    return [
+        _Seen(
+            values=parameters(e.config),
+            words=e.config.words,
+            trial=trials.get(key),
+            throughput=e.throughput_per_s.value,
+            latency_ms=latency.value,
+        )
+        for key, e in result.estimates.items()
+        if isinstance(latency := e.latency_ms[result.metric], Quantity)
+    ]
+
+
+def _varied(seen: Sequence[_Seen]) -> list[str]:
+    names = dict.fromkeys(name for one in seen for name in one.values)
+    return [name for name in names if len(_values(name, seen)) > 1]
+
+
+def _values(name: str, seen: Sequence[_Seen]) -> list[Scalar]:
+    """The values of a parameter that were measured, numbers by size and before others."""
+    found = {one.values.get(name, UNSET) for one in seen}
+    return sorted(found, key=lambda v: (isinstance(v, str), str(v) if isinstance(v, str) else "", _size(v)))
+
+
+def _size(value: Scalar) -> float:
+    return 0.0 if isinstance(value, str) else float(value)
+
+
+def _importance(found: Sequence[Importance], measured: int, result: Result) -> Panel:
+    title = "What matters most"
+    if not found:
+        text = f"{measured} configs are too few to tell which parameters matter."
+        return Panel(name="importance", title=title, text=text)
+    text = (
+        "How much each parameter decides whether a config is among the best, for throughput and for "
+        f"{result.metric} latency, by PED-ANOVA; all parameters together make 100 %."
+    )
+    if measured < ENOUGH:
+        text += f" From {measured} configs: below {ENOUGH}, take this as a hint and not as a finding."
+    order = list(reversed(found))
+    ticks = tuple((float(place), one.parameter) for place, one in enumerate(order))
+
+    def series(name: str, mark: Mark, shares: Sequence[float]) -> Series:
+        spots = tuple(
+            Spot(x=rounded(share), y=float(place), text=f"{one.parameter}: {share:.0%} for {name}")
+            for place, (one, share) in enumerate(zip(order, shares, strict=True))
+        )
+        return Series(name=name, mark=mark, spots=spots)
+
+    both = (
+        series("throughput", SERIES["throughput"], [one.throughput for one in order]),
+        series(f"{result.metric} latency", SERIES["latency"], [one.latency for one in order]),
+    )
+    return Panel(
+        name="importance",
+        title=title,
+        text=text,
+        plot=Plot(
+            label="the importance of each parameter for throughput and latency",
+            x=Axis(title="importance", ends=(-0.02, 1.02), ticks=tuple((k / 4, f"{k / 4:.0%}") for k in range(5))),
+            y=Axis(title="", ticks=ticks, ends=(-0.6, len(order) - 0.4)),
+            series=both,
+        ),
+        keys=tuple(Key(mark=one.mark, text=one.name) for one in both),
+        table=Table(
+            columns=("parameter", "for throughput", f"for {result.metric} latency"),
+            rows=tuple((one.parameter, f"{one.throughput:.0%}", f"{one.latency:.0%}") for one in found),
+        ),
+    )
+
+
+def _parameter(number_: int, name: str, seen: Sequence[_Seen], result: Result) -> Panel:
+    """What the values of one parameter come to."""
+    values = _values(name, seen)
+    fastest, quickest = max(one.throughput for one in seen), min(one.latency_ms for one in seen)
+    fast: list[Spot] = []
+    quick: list[Spot] = []
+    for one in seen:
+        place = float(values.index(one.values.get(name, UNSET)))
+        own, told = f"trial {one.trial}, {name} {one.values.get(name, UNSET)}", f"{number(one.throughput)}/s"
+        fast.append(_spot(place - _ASIDE, one.throughput / fastest, f"{own}: {told}", one))
+        told = f"{result.metric} {number(one.latency_ms)} ms"
+        quick.append(_spot(place + _ASIDE, quickest / one.latency_ms, f"{own}: {told}", one))
+    rows = []
+    for value in values:
+        those = [one for one in seen if one.values.get(name, UNSET) == value]
+        best, least = max(one.throughput for one in those), min(one.latency_ms for one in those)
+        rows.append((str(value), str(len(those)), f"{number(best)}/s", f"{number(least)} ms"))
+    return Panel(
+        name=f"parameter-{number_}",
+        title=name,
+        text="",
+        small=True,
+        plot=Plot(
+            label=f"throughput and latency of the configs by {name}",
+            x=Axis(
+                title="",
+                ticks=tuple((float(place), str(value)) for place, value in enumerate(values)),
+                ends=(-0.6, len(values) - 0.4),
+            ),
+            y=Axis(title="share of the best", ends=(0.0, 1.05)),
+            series=(
+                Series(name="throughput", mark=SERIES["throughput"], spots=tuple(fast)),
+                Series(name="latency", mark=SERIES["latency"], spots=tuple(quick)),
+            ),
+            low=True,
+        ),
+        table=Table(columns=(name, "configs", "most throughput", f"least {result.metric}"), rows=tuple(rows)),
+    )
+
+
+def _spot(x: float, share: float, text: str, one: _Seen) -> Spot:
+    return Spot(x=x, y=rounded(share), text=text, trial=one.trial)
+
+
+def _parallel(names: Sequence[str], seen: Sequence[_Seen], result: Result) -> Panel:
+    """A line for each config through its parameters, its latency and its throughput, the best on top."""
+    order = sorted(seen, key=lambda one: one.throughput)
+    axes, columns = [], []
+    for name in names:
+        values = _values(name, seen)
+        places = np.linspace(0, 1, len(values))
+        axes.append(Axis(title=name, ticks=tuple((rounded(at), str(v)) for at, v in zip(places, values, strict=True))))
+        columns.append([rounded(places[values.index(one.values.get(name, UNSET))]) for one in order])
+    for title, figures in (
+        (f"{result.metric} (ms)", [one.latency_ms for one in order]),
+        ("throughput (/s)", [one.throughput for one in order]),
+    ):
+        logs = np.log(figures)
+        low, high = float(logs.min()), float(logs.max())
+        ticks = tuple((share, number(math.exp(low + share * (high - low)))) for share in (0.0, 0.5, 1.0))
+        axes.append(Axis(title=title, ticks=ticks))
+        columns.append([rounded((log - low) / (high - low or 1.0)) for log in logs])
+    told = [f"{one.words}\n{number(one.throughput)}/s, {result.metric} {number(one.latency_ms)} ms" for one in order]
+    return Panel(
+        name="parallel",
+        title="How they go together",
+        text="A line for each measured config, the lighter the more throughput. A click selects it.",
+        plot=Parallel(
+            label="parameters, latency and throughput of each measured config",
+            axes=tuple(axes),
+            lines=tuple(zip(*columns, strict=True)),
+            shades=tuple(int(place * len(SHADES) / len(order)) for place in range(len(order))),
+            texts=tuple(told),
+            trials=tuple(one.trial for one in order),
+        ),
+    )
+
+
+def _matrix(row: str, column: str, seen: Sequence[_Seen], result: Result) -> Panel:
+    """The most throughput and the least latency for each pair of values."""
+    fastest = max(one.throughput for one in seen)
+    columns = _values(column, seen)
+    rows = []
+    for value in _values(row, seen):
+        cells = []
+        for other in columns:
+            those = [
+                one for one in seen if (one.values.get(row, UNSET), one.values.get(column, UNSET)) == (value, other)
+            ]
+            if not those:
+                cells.append(Cell())
+                continue
+            best, least = max(one.throughput for one in those), min(one.latency_ms for one in those)
+            cells.append(Cell(lines=(f"{number(best)}/s", f"{number(least)} ms"), share=rounded(best / fastest)))
+        rows.append((str(value), tuple(cells)))
+    return Panel(
+        name=f"matrix-{row}-{column}".replace("_", "-"),
+        title=f"{row} and {column}",
+        text=(
+            f"The most throughput and the least {result.metric} that were measured for each pair of values, not "
+            "always by the same config; darker is more throughput."
+        ),
+        matrix=Matrix(corner=f"{row} \\ {column}", columns=tuple(str(value) for value in columns), rows=tuple(rows)),
+    )

@@ -1,0 +1,90 @@
+"""The first requests of a visit as a chart shows them: in lanes, by the batches that they completed in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ovtune.measurement import Block
+from ovtune.report.number import number
+
+_MOST = 160
+_TOGETHER, _LEAST_MS = 0.01, 0.02
+"""Requests that end within so much of a typical request's time, or so many ms, ended in one batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """The first requests, in the order of their starts.
+
+    Attributes:
+        begin_ms: When each started, from the first start.
+        end_ms: When each was done.
+        lane: The lane that it is drawn in: no two that overlap share one.
+        batch: Its batch, counted from 0 in the order of completion.
+        served: Which devices served, each with the moment from which on.
+        words: The same in words.
+    """
+
+    begin_ms: tuple[float, ...]
+    end_ms: tuple[float, ...]
+    lane: tuple[int, ...]
+    batch: tuple[int, ...]
+    served: tuple[tuple[float, str], ...]
+    words: str
+
+
+def lanes_of(block: Block) -> Lanes | None:
+    """The first requests of a visit; None where nobody noted them."""
+    times = block.timeline_ms[:_MOST].astype(float)
+    if len(times) == 0:
+        return None
+    begin, end = times.T
+    batch = _batches(begin, end)
+    return Lanes(
+        begin_ms=tuple(_short(value) for value in begin),
+        end_ms=tuple(_short(value) for value in end),
+        lane=_lanes(begin, end),
+        batch=tuple(int(value) for value in batch),
+        served=tuple((_short(one.from_ms), one.devices) for one in block.served),
+        words=_words(begin, end, batch, block),
+    )
+
+
+def _batches(begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    apart = max(_TOGETHER * float(np.median(end - begin)), _LEAST_MS)
+    order = np.argsort(end, kind="stable")
+    steps = np.diff(end[order], prepend=end[order[0]]) > apart
+    batch = np.empty(len(end), dtype=int)
+    batch[order] = np.cumsum(steps)
+    return batch
+
+
+def _lanes(begin: np.ndarray, end: np.ndarray) -> tuple[int, ...]:
+    """For each request the first lane that is free when it starts."""
+    free: list[float] = []
+    found = []
+    for start, stop in zip(begin, end, strict=True):
+        lane = next((i for i, until in enumerate(free) if until <= start), len(free))
+        free[lane : lane + 1] = [stop]
+        found.append(lane)
+    return tuple(found)
+
+
+def _words(begin: np.ndarray, end: np.ndarray, batch: np.ndarray, block: Block) -> str:
+    count, batches = len(begin), int(batch.max()) + 1
+    took = number(float(np.median(end - begin)))
+    said = f"The first {count} requests took {number(float(end.max()))} ms, {took} ms each at the median"
+    if batches <= count / 2:
+        said += f"; they were done in {batches} batches"
+    served = [one for one in block.served if one.devices]
+    if len(served) == 1:
+        said += f"; served by {served[0].devices}"
+    elif served:
+        said += "; served by " + ", then ".join(
+            f"{one.devices} from {number(one.from_ms)} ms on" if one.from_ms else one.devices for one in served
+        )
+    return f"{said}."
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")
