@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ovtune import codec, survey
@@ -83,6 +84,9 @@ def test_visit() -> None:
 def test_switch() -> None:
     """AUTO serves from the CPU while the GPU compiles; the switch is waited out, and what follows is measured."""
     found = block(Config(device="AUTO:GPU.0,CPU", nireq=1))
+    switch = found.served[1].from_ms
+    assert [one.devices for one in found.served] == ["(CPU)", "GPU.0"]
+    assert 3 <= np.sum(found.timeline_ms[:, 0] < switch) < len(found.timeline_ms)
     assert found.effective["EXECUTION_DEVICES"] == ["GPU.0"]
     assert not {"startup_helper", "switched_device"} & kinds(found)
     hinted = Config(device="AUTO:GPU.0,CPU", nireq=1, properties=LATENCY)
