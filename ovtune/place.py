@@ -24,16 +24,21 @@ class Place:
     Attributes:
         folder: The folder of reports, documents and, by default, the database.
         url: The database's SQLAlchemy URL; None for ``OVTUNE_STORAGE``, or an SQLite file in the folder.
+        named: Whether the folder itself was asked for: its own file, whatever ``OVTUNE_STORAGE`` says.
     """
 
     folder: Path = Path("studies")
     url: str | None = None
+    named: bool = False
 
     @property
     def exists(self) -> bool:
         """Whether there is a database: one of its own in the folder; one that is named by a URL is taken to be."""
-        named = self.url or os.environ.get("OVTUNE_STORAGE")
-        return named is not None or (self.folder / _DATABASE).is_file()
+        return self._url is not None or (self.folder / _DATABASE).is_file()
+
+    @property
+    def _url(self) -> str | None:
+        return self.url if self.named else self.url or os.environ.get("OVTUNE_STORAGE")
 
     @contextmanager
     def open(self, *, make: bool = False) -> Iterator[Store]:
@@ -45,7 +50,7 @@ class Place:
         Raises:
             StorageError: the folder or the database cannot be used, or is not there.
         """
-        url = self.url or os.environ.get("OVTUNE_STORAGE")
+        url = self._url
         if url is None:
             if not make and not (self.folder / _DATABASE).is_file():
                 raise StorageError(

@@ -44,7 +44,7 @@ def test_search_in_a_recording(recorded: Path, tmp_path: Path) -> None:
     assert (tmp_path / "studies/mobilenet-replay/report.html").exists()
 
 
-def test_compare(recorded: Path, tmp_path: Path) -> None:
+def test_compare(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two studies are compared in one table and one page, one of them in another folder; as JSON it is one document."""
     for folder in ("studies", "there"):
         arguments = ("--trials", "6", "--latency", "p50", "--studies", folder, "--quiet")
@@ -57,6 +57,10 @@ def test_compare(recorded: Path, tmp_path: Path) -> None:
     assert "there/mobilenet-replay" in page.read_text()
     told = json.loads(ovtune(tmp_path, "compare", "mobilenet-replay", "there/mobilenet-replay", "--json").stdout)
     assert [one["prefer"] for one in told["contests"]] == ["throughput", "latency", "balanced"]
+    monkeypatch.setenv("OVTUNE_STORAGE", f"sqlite:///{tmp_path / 'studies/ovtune.db'}")
+    elsewhere = ovtune(tmp_path, "compare", "mobilenet-replay", "gone/mobilenet-replay")
+    assert "there are no studies in gone" in elsewhere.stderr
+    monkeypatch.delenv("OVTUNE_STORAGE")
     lost = ovtune(tmp_path, "compare", "mobilenet-replay", "gone/mobilenet-replay")
     assert (lost.returncode, "there are no studies in gone" in lost.stderr) == (1, True)
 

@@ -47,12 +47,14 @@ def compare(
     """Compare two studies: who wins for each goal, what changed around them, and what is more than noise."""
     from ovtune import report, terminal, whole
     from ovtune.comparison import compare, tree
+    from ovtune.place import Place
     from ovtune.result import conclude
 
     known = []
     for name in (first, second):
         folder, _, own = name.rpartition("/")
-        with place_of(Path(folder) if folder else studies, None if folder else storage).open() as store:
+        place = Place(folder=Path(folder), named=True) if folder else place_of(studies, storage)
+        with place.open() as store:
             known.append(store.load(own))
     found = compare(*(conclude(study, study.goal) for study in known))
     names = (first, second)

@@ -14,7 +14,7 @@ from ovtune.field import Duel, last_duel
 from ovtune.figures import Interval, Measured, figures
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric, share_of
 from ovtune.report.course import contention, course
-from ovtune.report.number import NONE, number, ratio_of, rounded
+from ovtune.report.number import NONE, amount, number, ratio_of, rounded
 from ovtune.report.palette import SERIES, Mark
 from ovtune.report.palette import Series as Kind
 from ovtune.report.plot import Axis, Key, Panel, Plot, Rule, Section, Series, Spot, Table
@@ -174,7 +174,7 @@ def _figures(outcome: Outcome, metric: LatencyMetric) -> str:
 
 def _tails(result: Result) -> Panel:
     """The latency percentiles of two configs, up to what the samples tell."""
-    sides = [(name, mark, _curve(told, blocks)) for name, mark, told, blocks in _sides(result)]
+    sides = [(name, mark, told, _curve(told, blocks)) for name, mark, told, blocks in _sides(result)]
     series = tuple(
         Series(
             name=name,
@@ -185,10 +185,12 @@ def _tails(result: Result) -> Panel:
                 for share, ms in curve
             ),
         )
-        for name, mark, curve in sides
+        for name, mark, _, curve in sides
     )
     shares = [metric for metric in LATENCY_METRICS if metric != "mean"]
-    rows = tuple((metric, *(_at(curve, share_of(metric)) for _, _, curve in sides)) for metric in shares)
+    rows = tuple(
+        (metric, *(amount(told.latency_ms[metric], " ms").full for _, _, told, _ in sides)) for metric in shares
+    )
     return Panel(
         name="tails",
         title="Latency percentiles",
@@ -198,14 +200,14 @@ def _tails(result: Result) -> Panel:
             x=Axis(
                 title="percentile",
                 ticks=tuple((rounded(_tail(share_of(metric))), metric) for metric in shares),
-                ends=(0.25, max([_tail(s) for _, _, curve in sides for s, _ in curve] + [1.0]) + 0.05),
+                ends=(0.25, max([_tail(s) for *_, curve in sides for s, _ in curve] + [1.0]) + 0.05),
             ),
             y=Axis(title="latency (ms)"),
             series=series,
             low=True,
         ),
         keys=tuple(Key(mark=one.mark, text=one.name) for one in series),
-        table=Table(columns=("percentile", *(name for name, _, _ in sides)), rows=rows),
+        table=Table(columns=("percentile", *(name for name, *_ in sides)), rows=rows),
     )
 
 
@@ -243,13 +245,6 @@ def _curve(told: Measured, blocks: Sequence[Block]) -> list[tuple[float, float]]
 def _tail(share: float) -> float:
     """Where a percentile stands on the axis: one step to the right is ten times rarer."""
     return -math.log10(1 - share)
-
-
-def _at(curve: Sequence[tuple[float, float]], share: float) -> str:
-    found = [ms for known, ms in curve if abs(known - share) < 1e-9] if len(curve) < _CURVE else []
-    if len(curve) >= _CURVE and share <= curve[-1][0] + 1e-9:
-        found = [float(np.interp(_tail(share), [_tail(s) for s, _ in curve], [ms for _, ms in curve]))]
-    return f"{number(found[0])} ms" if found else "too few samples"
 
 
 def _name(study: Study, config: Config) -> str:

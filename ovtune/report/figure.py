@@ -9,9 +9,8 @@ from typing import Any
 from plotly import graph_objects, offline
 
 from ovtune.report.chart import Chart, Limit, Point
-from ovtune.report.number import Amount
 from ovtune.report.palette import BALANCED, BATCHES, LIMIT, ON_BASELINE, ROLES, SERIES, SHADES, Mark, Role
-from ovtune.report.plot import Axis, Parallel, Plot, Rule, Series, Spot
+from ovtune.report.plot import Axis, Parallel, Plot, Rule, Series
 
 _GRID = "rgba(128,128,128,0.25)"
 _FAINT = 0.55
@@ -166,7 +165,7 @@ def _series(series: Series) -> graph_objects.Scatter:
         name=series.name,
         x=[spot.x for spot in spots],
         y=[spot.y for spot in spots],
-        error_y=_whiskers(spots, mark),
+        error_y=_error([(spot.low, spot.y, spot.high) for spot in spots], mark),
         mode="markers" if series.kind == "dots" else "lines",
         marker={
             "symbol": mark.symbol,
@@ -180,20 +179,6 @@ def _series(series: Series) -> graph_objects.Scatter:
         hovertemplate="%{hovertext}<extra></extra>",
         cliponaxis=False,
     )
-
-
-def _whiskers(spots: Sequence[Spot], mark: Mark) -> dict[str, Any] | None:
-    if all(spot.low is None for spot in spots):
-        return None
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [_reach(spot.y, spot.high) for spot in spots],
-        "arrayminus": [_reach(spot.low, spot.y) for spot in spots],
-        "color": mark.colour,
-        "thickness": 1.2,
-        "width": 3,
-    }
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
@@ -232,8 +217,8 @@ def _points(role: Role, points: Sequence[Point]) -> graph_objects.Scatter:
         name=role,
         x=[p.x.value for p in points],
         y=[p.y.value for p in points],
-        error_x=_error([p.x for p in points], mark, faint=faint),
-        error_y=_error([p.y for p in points], mark, faint=faint),
+        error_x=_error([(p.x.low, p.x.value, p.x.high) for p in points], mark, faint=faint),
+        error_y=_error([(p.y.low, p.y.value, p.y.high) for p in points], mark, faint=faint),
         customdata=[p.trial for p in points],
         text=[p.letter for p in points],
         hovertext=[_hover(p) for p in points],
@@ -252,14 +237,17 @@ def _points(role: Role, points: Sequence[Point]) -> graph_objects.Scatter:
     )
 
 
-def _error(amounts: Sequence[Amount], mark: Mark, *, faint: bool) -> dict[str, Any] | None:
-    if all(a.low is None for a in amounts):
+def _error(
+    intervals: Sequence[tuple[float | None, float | None, float | None]], mark: Mark, *, faint: bool = False
+) -> dict[str, Any] | None:
+    """Whiskers of values with their lower and upper ends; None where no value has any."""
+    if all(low is None for low, _, _ in intervals):
         return None
     return {
         "type": "data",
         "symmetric": False,
-        "array": [_reach(a.value, a.high) for a in amounts],
-        "arrayminus": [_reach(a.low, a.value) for a in amounts],
+        "array": [_reach(value, high) for _, value, high in intervals],
+        "arrayminus": [_reach(low, value) for low, value, _ in intervals],
         "color": mark.colour,
         "thickness": 0.6 if faint else 1.4,
         "width": 0 if faint else 3,

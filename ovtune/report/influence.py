@@ -130,7 +130,7 @@ def _importance(found: Sequence[Importance], measured: int, result: Result) -> P
     )
 
 
-def _parameter(number_: int, name: str, seen: Sequence[_Seen], result: Result) -> Panel:
+def _parameter(nth: int, name: str, seen: Sequence[_Seen], result: Result) -> Panel:
     """What the values of one parameter come to."""
     values = _values(name, seen)
     fastest, quickest = max(one.throughput for one in seen), min(one.latency_ms for one in seen)
@@ -148,7 +148,7 @@ def _parameter(number_: int, name: str, seen: Sequence[_Seen], result: Result) -
         best, least = max(one.throughput for one in those), min(one.latency_ms for one in those)
         rows.append((str(value), str(len(those)), f"{number(best)}/s", f"{number(least)} ms"))
     return Panel(
-        name=f"parameter-{number_}",
+        name=f"parameter-{nth}",
         title=name,
         text="",
         small=True,

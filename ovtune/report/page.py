@@ -30,34 +30,30 @@ _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 
 def page(view: View, *, document: str, command: str, python: str) -> str:
     """The report as one HTML text that fetches nothing."""
-    environment = templates()
-    scripts = _text(environment, "page.js") + _text(environment, "report.js")
-    return environment.get_template("report.html.j2").render(
+    return _rendered(
+        "report",
+        _figures(view),
         view=view,
         document=document,
         command=command,
         python=python,
         roles=ROLES,
         balanced=BALANCED,
-        limit=LIMIT,
-        on_baseline=ON_BASELINE,
-        style=Markup(_text(environment, "report.css")),  # noqa: S704 (a file of ours)
-        script=Markup(scripts),  # noqa: S704 (likewise)
-        policy=policy(scripts, figure.script()),
         trials=island({row.number: _details(row) for row in view.rows}),
-        figures=packed(json.dumps(_figures(view), ensure_ascii=False, separators=(",", ":"))),
         sheet=packed(sheet_of(view.rows)),
-        plotly=_packed_plotly(),
     )
 
 
 def comparison_page(view: Versus) -> str:
     """The comparison of two studies as one HTML text that fetches nothing."""
+    return _rendered("comparison", {"panels": _panels([view.fronts])}, view=view)
+
+
+def _rendered(name: str, figures: Mapping[str, Any], **values: object) -> str:
+    """The template of that name with its script, the figures, and what every page has."""
     environment = templates()
-    scripts = _text(environment, "page.js") + _text(environment, "comparison.js")
-    figures = {"panels": _panels([view.fronts])}
-    return environment.get_template("comparison.html.j2").render(
-        view=view,
+    scripts = _text(environment, "page.js") + _text(environment, f"{name}.js")
+    return environment.get_template(f"{name}.html.j2").render(
         limit=LIMIT,
         on_baseline=ON_BASELINE,
         style=Markup(_text(environment, "report.css")),  # noqa: S704 (a file of ours)
@@ -65,6 +61,7 @@ def comparison_page(view: Versus) -> str:
         policy=policy(scripts, figure.script()),
         figures=packed(json.dumps(figures, ensure_ascii=False, separators=(",", ":"))),
         plotly=_packed_plotly(),
+        **values,
     )
 
 
