@@ -96,13 +96,15 @@ def parallel_figure(chart: Parallel) -> dict[str, Any]:
         "margin": {"l": 16, "r": 16, "t": 76, "b": 12},
     }
     figure = graph_objects.Figure(data=[_lines(chart, shade) for shade in dict.fromkeys(chart.shades)], layout=layout)
+    shapes, annotations = [], []
     for place, axis in enumerate(chart.axes):
-        figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"width": 1, "color": _RULE})
+        shapes.append({"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "line": {"width": 1, "color": _RULE}})
         title = {"text": html.escape(axis.title, quote=False), "x": place, "y": 1.03, "textangle": -20}
-        figure.add_annotation(**title, showarrow=False, xanchor="left", yanchor="bottom", font={"size": 12})
+        annotations.append(title | {"showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}})
         for at, text in axis.ticks:
-            tick = {"text": html.escape(text, quote=False), "x": place + 0.03, "y": at}
-            figure.add_annotation(**tick, showarrow=False, xanchor="left", font={"size": 11}, bgcolor=_PAPER)
+            tick = {"text": html.escape(text, quote=False), "x": place + 0.03, "y": at, "bgcolor": _PAPER}
+            annotations.append(tick | {"showarrow": False, "xanchor": "left", "font": {"size": 11}})
+    figure.update_layout(shapes=shapes, annotations=annotations)
     return _plain(figure)
 
 

@@ -29,6 +29,8 @@ from ovtune.result import Result
 from ovtune.wanted import UNSET
 
 _MOST_AXES = 8
+_TICKS = 20
+"""As many fit beside an axis of the parallel coordinates."""
 _ASIDE = 0.12
 """How far beside a value's place its two kinds of dots stand."""
 _MATRICES = (("device", "hint"), ("nireq", "batch_size"))
@@ -181,7 +183,8 @@ def _parallel(names: Sequence[str], seen: Sequence[_Seen], result: Result) -> Pa
     for name in names:
         values = _values(name, seen)
         places = np.linspace(0, 1, len(values))
-        axes.append(Axis(title=name, ticks=tuple((rounded(at), str(v)) for at, v in zip(places, values, strict=True))))
+        ticks = [(rounded(at), str(value)) for at, value in zip(places, values, strict=True)]
+        axes.append(Axis(title=name, ticks=tuple(ticks[:: len(ticks) // _TICKS + 1])))
         columns.append([rounded(places[values.index(one.values.get(name, UNSET))]) for one in order])
     for title, figures in (
         (f"{result.metric} (ms)", [one.latency_ms for one in order]),
