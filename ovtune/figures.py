@@ -1,18 +1,20 @@
 """The published figures of one config, all from the same blocks."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ovtune import duel, stats
 from ovtune.config import Config
-from ovtune.estimate import Quantity, Spread, Unavailable, estimate
-from ovtune.measurement import LATENCY_METRICS, Block, Latencies, LatencyMetric, Summary, count_of, pooled
+from ovtune.estimate import Estimate, Quantity, Spread, Unavailable, estimate
+from ovtune.measurement import Block, Latencies, LatencyMetric, Summary, count_of, pooled, share_of
 
 Source = Literal["search", "duel"]
+_Ends = dict[LatencyMetric, tuple[float, float]]
 _RESAMPLES = 400
 _MOST_RESAMPLED = 2000
 _NEXT_Z = 1.96
@@ -94,7 +96,7 @@ def figures(config: Config, source: Source, blocks: Sequence[Block], *, cold: Bl
         ),
         next_low=next_low,
         next_high=next_high,
-        latency_ms={metric: _latency(metric, told.latency_ms[metric], blocks) for metric in LATENCY_METRICS},
+        latency_ms=_latencies(told, blocks),
         occupancy=float(np.median(occupancies)) if occupancies else None,
         compile_ms=cold.compile_ms,
         compile_cached=cold.compile_cached,
@@ -106,24 +108,72 @@ def figures(config: Config, source: Source, blocks: Sequence[Block], *, cold: Bl
     )
 
 
-def _latency(metric: LatencyMetric, told: Quantity | Unavailable, blocks: Sequence[Block]) -> Interval | Unavailable:
-    """The pooled latency with an interval from resampled blocks, or from the error model where they are few."""
-    if isinstance(told, Unavailable):
-        return told
+def _latencies(told: Estimate, blocks: Sequence[Block]) -> dict[LatencyMetric, Interval | Unavailable]:
+    """The pooled latencies with intervals from resampled blocks, or from the error model where they are few."""
+    known: dict[LatencyMetric, Interval | Unavailable] = {
+        metric: Interval(value=found.value, low=found.low, high=found.high) if isinstance(found, Quantity) else found
+        for metric, found in told.latency_ms.items()
+    }
     if len(blocks) < duel.LEAST_PAIRS:
-        return Interval(value=told.value, low=told.low, high=told.high)
+        return known
+    metrics = [metric for metric, found in told.latency_ms.items() if isinstance(found, Quantity)]
+    parts = [b.latencies for b in blocks]
+    samples = [part for part in parts if not isinstance(part, Summary)]
+    ends = _ends_of_samples(samples, metrics) if len(samples) == len(parts) else _ends_of_summaries(parts, metrics)
+    for metric, (low, high) in ends.items():
+        value = told.latency_ms[metric]
+        if isinstance(value, Quantity):
+            known[metric] = Interval(value=value.value, low=min(low, value.value), high=max(high, value.value))
+    return known
+
+
+def _ends_of_samples(parts: Sequence[stats.Array], metrics: Sequence[LatencyMetric]) -> _Ends:
+    """The ends of the latencies of whole blocks, resampled; a block weighs as often as a draw holds it."""
+    parts = [_thinned(part) for part in parts]
+    values = np.concatenate(parts)
+    order = np.argsort(values)
+    owners = np.repeat(np.arange(len(parts)), [len(part) for part in parts])[order]
+    values = values[order]
+    draws: dict[LatencyMetric, list[float]] = {metric: [] for metric in metrics}
+    for weights in _draws(len(parts)):
+        below = np.cumsum(weights[owners])
+        for metric in metrics:
+            if metric == "mean":
+                draws[metric].append(float(np.average(values, weights=weights[owners])))
+            else:
+                draws[metric].append(float(values[np.searchsorted(below, share_of(metric) * below[-1])]))
+    return {metric: _ends(found) for metric, found in draws.items()}
+
+
+def _ends_of_summaries(parts: Sequence[Latencies], metrics: Sequence[LatencyMetric]) -> _Ends:
+    """The same where blocks hold summaries."""
+    ends: _Ends = {}
+    for metric in metrics:
+        telling = [part for part in parts if count_of(part, metric)]
+        ends[metric] = _ends(
+            [
+                pooled([part for part, times in zip(telling, weights, strict=True) for _ in range(times)], metric)
+                for weights in _draws(len(telling))
+            ]
+        )
+    return ends
+
+
+def _draws(count: int) -> Iterator[NDArray[np.int_]]:
+    """How often each of ``count`` blocks is in a draw with replacement of as many; the same draws each time."""
     generator = np.random.default_rng(0)
-    parts = [_thinned(b.latencies) for b in blocks if count_of(b.latencies, metric)]
-    draws = [
-        pooled([parts[i] for i in generator.integers(0, len(parts), len(parts))], metric) for _ in range(_RESAMPLES)
-    ]
+    for _ in range(_RESAMPLES):
+        yield np.bincount(generator.integers(0, count, count), minlength=count)
+
+
+def _ends(draws: Sequence[float]) -> tuple[float, float]:
     low, high = np.quantile(draws, (0.025, 0.975))
-    return Interval(value=told.value, low=float(min(low, told.value)), high=float(max(high, told.value)))
+    return float(low), float(high)
 
 
-def _thinned(latencies: Latencies) -> Latencies:
+def _thinned(latencies: stats.Array) -> stats.Array:
     """As many values as the resampling of a fast model's blocks can bear, spread as all of them are."""
-    if isinstance(latencies, Summary) or len(latencies) <= _MOST_RESAMPLED:
+    if len(latencies) <= _MOST_RESAMPLED:
         return latencies
     return np.quantile(latencies, np.linspace(0, 1, _MOST_RESAMPLED))
 

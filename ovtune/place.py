@@ -10,8 +10,8 @@ from pathlib import Path
 from ovtune import document as documents
 from ovtune import report, whole
 from ovtune.errors import StorageError
-from ovtune.recommendation import document_of
-from ovtune.result import Result, alternative
+from ovtune.recommendation import document_of, documents_of
+from ovtune.result import Result
 from ovtune.store import Store, file_url
 
 _DATABASE = "ovtune.db"
@@ -90,17 +90,13 @@ def publish(result: Result, folder: Path) -> Files:
 def page(result: Result) -> str:
     """The report of a result as HTML."""
     model = result.study.setup.model.path
-    others = {
-        e.config.key: documents.text_of(document_of(alternative(result, e.config)))
-        for e in result.front
-        if e.config.key != result.recommended.key
-    }
+    texts = {key: documents.text_of(document) for key, document in documents_of(result).items()}
     return report.render(
         result,
-        document=documents.text_of(document_of(result)),
+        document=texts[result.recommended.key],
         command=shlex.join(["ovtune", "apply", "best.json", model]),
         python=deployment_code(model),
-        documents=others,
+        documents=texts,
     )
 
 

@@ -33,7 +33,7 @@ from ovtune.document import (
 from ovtune.duel import Ratio
 from ovtune.estimate import Unavailable
 from ovtune.figures import Interval, Measured
-from ovtune.result import Result, measured
+from ovtune.result import Result, alternative, measured
 from ovtune.soak import Course, Soak
 from ovtune.study import agreement_of
 from ovtune.workload import Capacity, StreamsCapacity
@@ -41,6 +41,17 @@ from ovtune.workload import Capacity, StreamsCapacity
 
 def document_of(result: Result) -> Document:
     """The document that deploys a result's recommendation."""
+    return _document(result, _front(result))
+
+
+def documents_of(result: Result) -> dict[str, Document]:
+    """The documents of the recommendation and of each other config of the front, by key."""
+    others = {e.config.key: alternative(result, e.config) for e in result.front}
+    front = _front(result)
+    return {key: _document(one, front) for key, one in (others | {result.recommended.key: result}).items()}
+
+
+def _document(result: Result, front: list[FrontPart]) -> Document:
     study, goal = result.study, result.goal
     setup = study.setup
     workload, environment = setup.workload, setup.environment
@@ -82,7 +93,7 @@ def document_of(result: Result) -> Document:
         ),
         outputs=_outputs(result, result.recommended),
         soak=_soak(result.soak) if result.soak is not None else None,
-        front=[_point(result, estimate.config) for estimate in result.front],
+        front=front,
         caveats=[CaveatPart(kind=caveat.kind, text=caveat.text) for caveat in result.caveats],
         environment=EnvironmentPart(
             openvino=environment.openvino,
@@ -120,12 +131,15 @@ def _variant(result: Result, config: Config) -> ModelPart | None:
     return ModelPart(name=found.name, sha256=found.sha256, path=found.path) if found is not None else None
 
 
-def _point(result: Result, config: Config) -> FrontPart:
-    return FrontPart(
-        config=documents.part_of(config),
-        measured=_measured(measured(result, config)),
-        outputs=_outputs(result, config),
-    )
+def _front(result: Result) -> list[FrontPart]:
+    return [
+        FrontPart(
+            config=documents.part_of(config),
+            measured=_measured(measured(result, config)),
+            outputs=_outputs(result, config),
+        )
+        for config in (e.config for e in result.front)
+    ]
 
 
 def _outputs(result: Result, config: Config) -> OutputsPart | None:

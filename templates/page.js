@@ -52,7 +52,8 @@ const page = (function () {
   async function drawPanels(figures) {
     for (const place of document.querySelectorAll("[data-panel]")) {
       const { data, layout } = figures[place.dataset.panel];
-      await window.Plotly.react(place, data, themed(layout), buttons);
+      const own = place.closest(".small, .across.parallel") ? { ...buttons, displayModeBar: false } : buttons;
+      await window.Plotly.react(place, data, themed(layout), own);
     }
   }
 

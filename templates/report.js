@@ -74,8 +74,13 @@
     );
     byId("details-reason").textContent = trial.reason;
     byId("details-caveats").replaceChildren(...trial.caveats.map((text) => element("li", text)));
-    byId("details-figures-table").hidden = trial.figures.length === 0;
-    fill("details-figures", trial.figures.map(([name, text]) => [heading(name), element("td", text)]));
+    const figures = [
+      ...(trial.throughput ? [["throughput", trial.throughput]] : []),
+      ...Object.entries(trial.latency).map(([metric, told]) => [metric + " latency", told[3]]),
+      ...trial.facts,
+    ];
+    byId("details-figures-table").hidden = figures.length === 0;
+    fill("details-figures", figures.map(([name, text]) => [heading(name), element("td", text)]));
     fill("details-settings", trial.settings.map(([name, asked, found, differs]) => [
       heading(name),
       element("td", asked),
@@ -99,7 +104,8 @@
     const layout = themed(figure.layout);
     /* The space before the number keeps Plotly from lowering labels that begin with 1. */
     const scale = { type: kind, tickformat: kind === "log" ? " ,.3~r" : "" };
-    layout.xaxis = { ...layout.xaxis, ...scale };
+    /* Few ticks, or every digit of a decade gets one and their labels run into each other. */
+    layout.xaxis = { ...layout.xaxis, ...scale, nticks: kind === "log" ? 3 : 0 };
     layout.yaxis = { ...layout.yaxis, ...scale };
     const ringColour = layout.font.color;
     const data = figure.data.map((trace) => trace.name === "selected"
@@ -217,6 +223,23 @@
     byId("filter-count").textContent = shown + " of " + body.rows.length + " trials";
   }
 
+  /* The column of latencies tells the metric that is chosen. */
+  function showMetric() {
+    const metric = byId("metric").value;
+    const title = byId("latency-title");
+    title.textContent = metric + " latency";
+    title.closest("th").removeAttribute("aria-sort");
+    for (const cell of body.querySelectorAll(".latency")) {
+      const [value, text, range] = trials[cell.parentNode.dataset.trial].latency[metric];
+      cell.dataset.value = value === null ? "" : value;
+      cell.replaceChildren(
+        element("span", text, value === null && text.includes("unavailable") ? "value none" : "value"),
+        " ",
+        element("span", range, "range"),
+      );
+    }
+  }
+
   /* Beginning */
 
   document.addEventListener("click", (event) => {
@@ -242,6 +265,7 @@
     });
   });
   byId("filter").addEventListener("input", filter);
+  byId("metric").addEventListener("change", showMetric);
   filter();
   draw().catch((error) => {
     root.classList.remove("drawn");

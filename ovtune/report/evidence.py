@@ -151,7 +151,7 @@ def _elimination(result: Result) -> Panel:
         text=text,
         plot=Plot(
             label="each block of the finalists beside the leader",
-            x=Axis(title=f"{objective}, relative to the leader (better to the right)"),
+            x=Axis(title=f"{objective} beside the leader's"),
             y=Axis(title="", ticks=ticks, ends=(-0.7, len(order) - 0.3)),
             series=series,
             rules=(Rule(at=1.0, strong=True, vertical=True),),

@@ -91,14 +91,16 @@ def parallel_figure(chart: Parallel) -> dict[str, Any]:
     layout = _layout("", "")
     plain = {"showgrid": False, "showticklabels": False, "ticks": "", "zeroline": False}
     layout |= {
-        "xaxis": layout["xaxis"] | plain | {"range": [-0.1, last + 0.35]},
+        "xaxis": layout["xaxis"] | plain | {"range": [-0.1, last + 0.8]},
         "yaxis": layout["yaxis"] | plain | {"range": [-0.06, 1.06]},
         "margin": {"l": 16, "r": 16, "t": 76, "b": 12},
     }
     figure = graph_objects.Figure(data=[_lines(chart, shade) for shade in dict.fromkeys(chart.shades)], layout=layout)
     shapes, annotations = [], []
     for place, axis in enumerate(chart.axes):
-        shapes.append({"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "line": {"width": 1, "color": _RULE}})
+        shapes.append(
+            {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "line": {"width": 1, "color": _RULE}}
+        )
         title = {"text": html.escape(axis.title, quote=False), "x": place, "y": 1.03, "textangle": -20}
         annotations.append(title | {"showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}})
         for at, text in axis.ticks:

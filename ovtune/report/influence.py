@@ -183,8 +183,8 @@ def _parallel(names: Sequence[str], seen: Sequence[_Seen], result: Result) -> Pa
     for name in names:
         values = _values(name, seen)
         places = np.linspace(0, 1, len(values))
-        ticks = [(rounded(at), str(value)) for at, value in zip(places, values, strict=True)]
-        axes.append(Axis(title=name, ticks=tuple(ticks[:: len(ticks) // _TICKS + 1])))
+        ticks = tuple((rounded(at), str(value)) for at, value in zip(places, values, strict=True))
+        axes.append(Axis(title=name, ticks=ticks[:: len(ticks) // _TICKS + 1]))
         columns.append([rounded(places[values.index(one.values.get(name, UNSET))]) for one in order])
     for title, figures in (
         (f"{result.metric} (ms)", [one.latency_ms for one in order]),

@@ -145,8 +145,6 @@ def _compact(lanes: Lanes) -> dict[str, object]:
 
 def _details(row: Row) -> dict[str, object]:
     """What the page shows of a trial that is selected."""
-    measured = [["throughput", row.throughput.full]] if row.throughput else []
-    measured += [["mean latency" if m == "mean" else f"{m} latency", a.full] for m, a in row.latency.items()]
     return {
         "words": row.words,
         "names": row.names,
@@ -154,7 +152,9 @@ def _details(row: Row) -> dict[str, object]:
         "shares": row.shares,
         "reason": row.reason,
         "caveats": row.caveats,
-        "figures": measured + [[fact.name, fact.text] for fact in row.facts],
+        "throughput": row.throughput.full if row.throughput else "",
+        "latency": {metric: [a.value, a.text, a.range, a.full] for metric, a in row.latency.items()},
+        "facts": [[fact.name, fact.text] for fact in row.facts],
         "settings": [[s.name, s.requested, s.effective, s.differs] for s in row.settings],
         "json": row.json,
         "deployable": row.deployable,

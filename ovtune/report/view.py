@@ -106,7 +106,6 @@ class View:
     about_model: tuple[Fact, ...]
     asked: tuple[Fact, ...]
     metric: LatencyMetric
-    goal_metric: LatencyMetric
     metrics: tuple[LatencyMetric, ...]
     metric_note: str
     front_title: str
@@ -152,7 +151,6 @@ def view_of(result: Result, documents: Mapping[str, str] | None = None) -> View:
         about_model=_model(result),
         asked=_asked(result),
         metric=result.metric,
-        goal_metric=result.goal.latency,
         metrics=LATENCY_METRICS,
         metric_note=_metric_note(result),
         front_title=f"{'Throughput' if result.goal.against == 'throughput' else 'CPU time'} and latency",
