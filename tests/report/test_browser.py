@@ -173,7 +173,7 @@ def test_choice_from_the_table(opened: Open) -> None:
 
 
 def test_metric_and_scale(opened: Open) -> None:
-    """Another latency metric and another scale redraw the chart without a reload; points without it are left out."""
+    """Another latency metric or scale redraws chart and table without a reload; points without it are left out."""
     page = opened(sample.result())
     page.execute_script("window.stays = true")
     points = "return document.querySelectorAll('#front-plot .scatterlayer path.point').length"
@@ -183,6 +183,10 @@ def test_metric_and_scale(opened: Open) -> None:
     assert page.execute_script(title) == "p90 latency (ms)"
     assert 0 < page.execute_script(points) < before
     assert "too few samples for p90" in by_id(page, "front-note").text
+    assert by_id(page, "latency-title").text == "p90 latency"
+    chosen = page.find_element(By.CSS_SELECTOR, "#all tr.chosen .latency .value").text
+    details = page.find_elements(By.CSS_SELECTOR, "#details-figures tr")
+    assert next(row.text for row in details if row.text.startswith("p90")).startswith(f"p90 latency {chosen}")
     kind = "return document.getElementById('front-plot').layout.xaxis.type"
     was = page.execute_script(kind)
     by_id(page, "log").click()
