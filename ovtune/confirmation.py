@@ -1,31 +1,24 @@
 """After the search: elimination among the finalists, then the duel of the winner with the strongest baseline."""
 
-import itertools
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ovtune import duel
-from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.estimate import Estimate
-from ovtune.field import LEAST_COST_S, Duel, Field, contested, last_duel, survey_field
+from ovtune.field import Duel, Field, contested, last_duel, survey_field
+from ovtune.finalist import affordable, begun, cost_s, finalists, hopeful, lead
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted
 from ovtune.measurement import Block, Plan
 from ovtune.study import Sides, last_confirmation
 
-_ROUNDS, _MOST_ROUNDS = 3, 12
+_MOST_ROUNDS = 12
 _FAILED_ROUNDS = 3
 _LATE = 1.5
-_LATEST = 3
-_CHALLENGERS = 5
-_ANSWERS = 5
-_KNOWN = 4
-"""The blocks from which on it is known how good one of OpenVINO's own answers is."""
-_HOPE, _CLEARLY = 0.02, 2.0
+_CLEARLY = 2.0
 _CHOOSING = 0.25
 
 
@@ -62,7 +55,7 @@ class Confirmation:
         number = last_confirmation(self._ledger.study)
         until = self._ledger.watch.clock() + _LATE * self._time_s
         if not self._up_to_date() or self._worth_another():
-            if not self._fresh(number) or number in self._ledger.study.duels:
+            if not begun(self._ledger.study, number) or number in self._ledger.study.duels:
                 number += 1
             now = self._ledger.watch.clock()
             self._eliminate(number, now + self._time_s)
@@ -75,17 +68,17 @@ class Confirmation:
         Who has no chance to be the best of its kind is not visited again.
         """
         visits = self._ledger.study.visits
-        begun = min((v.number for v in visits if v.confirmation == number), default=len(visits))
-        field = self._field(begun, 0)
+        first = min((v.number for v in visits if v.confirmation == number), default=len(visits))
+        field = self._field(first, 0)
         until = deadline - self._duel_s(field)
-        contenders = self._affordable(finalists(field), until - self._ledger.watch.clock())
+        contenders = affordable(self._ledger.study, finalists(field), until - self._ledger.watch.clock())
         generator = np.random.default_rng([self._seed, number])
         for round_ in range(_MOST_ROUNDS):
             contenders = [c for c in contenders if round_ < self._rounds_of(c, number)]
             order = [contenders[int(index)] for index in generator.permutation(len(contenders))]
             if not order or not self._round(order, number, round_, deadline - self._duel_s(field)):
                 return
-            field = self._field(begun, round_ + 1)
+            field = self._field(first, round_ + 1)
             left = {key for kind in hopeful(field) if len(kind) > 1 for key in kind}
             contenders = [c for c in contenders if c.key in left]
 
@@ -98,7 +91,7 @@ class Confirmation:
         for place, config in enumerate(order, start=1):
             if config.key in made:
                 continue
-            if watch.stopping() or watch.clock() + self._cost_s(config) > until:
+            if watch.stopping() or watch.clock() + cost_s(self._ledger.study, config) > until:
                 return False
             started = VisitStarted(phase="elimination", number=before + place, total=before + len(order), config=config)
             self._ledger.visit(
@@ -127,8 +120,9 @@ class Confirmation:
         if field.challenger is None or field.strongest is None:
             return share_s
         sides = [field.challenger.config, self._owner(field.strongest.config)]
-        pair_s = sum(self._cost_s(side) for side in sides)
-        return min(pair_s * duel.needed(*lead(field)), share_s)
+        pair_s = sum(cost_s(self._ledger.study, side) for side in sides)
+        ahead, error, deviation = lead(field)
+        return min(pair_s * duel.needed(ahead - error, deviation), share_s)
 
     def _challenge(self, number: int, deadline: float) -> None:
         """Names the two sides of the duel and plans its looks, before its first pair."""
@@ -137,9 +131,9 @@ class Confirmation:
             return
         baseline = self._owner(field.strongest.config)
         candidate = self._confirmable(field, field.challenger, baseline)
-        pair_s = self._cost_s(candidate) + self._cost_s(baseline)
-        affordable = int((deadline - self._ledger.watch.clock()) / pair_s)
-        cap = min(affordable, self._fresh_pairs(candidate, baseline))
+        pair_s = cost_s(self._ledger.study, candidate) + cost_s(self._ledger.study, baseline)
+        possible = int((deadline - self._ledger.watch.clock()) / pair_s)
+        cap = min(possible, self._fresh_pairs(candidate, baseline))
         if cap >= duel.LEAST_PAIRS:
             sides = Sides(
                 candidate=candidate,
@@ -147,7 +141,7 @@ class Confirmation:
                 goal=self._goal,
                 looks=duel.looks(cap),
                 earlier=self._fought(),
-                wanted=min(affordable, duel.MOST_PAIRS),
+                wanted=min(possible, duel.MOST_PAIRS),
             )
             self._ledger.plan_duel(number, sides)
 
@@ -239,26 +233,20 @@ class Confirmation:
         if fight is None or len(fight.pairs) < fight.planned[-1] or not self._open(fight):
             return False
         fresh = self._fresh_pairs(fight.candidate, fight.baseline)
-        affordable = min(int(duel.SHARE * self._time_s / fight.pair_s), fresh)
-        return affordable >= duel.MORE * len(fight.pairs)
+        possible = min(int(duel.SHARE * self._time_s / fight.pair_s), fresh)
+        return possible >= duel.MORE * len(fight.pairs)
 
     def _up_to_date(self) -> bool:
         """Whether the last confirmation has its duel, for this goal, and no trial came after it."""
         latest = last_confirmation(self._ledger.study)
         sides = self._ledger.study.duels.get(latest)
-        return sides is not None and sides.goal == self._goal and self._fresh(latest)
+        return sides is not None and sides.goal == self._goal and begun(self._ledger.study, latest)
 
-    def _fresh(self, number: int) -> bool:
-        """Whether a confirmation has begun, and no trial came after it."""
-        visits = self._ledger.study.visits
-        last_trial = max((v.number for v in visits if v.phase == "search"), default=-1)
-        return last_trial < min((v.number for v in visits if v.confirmation == number), default=-1)
-
-    def _field(self, begun: int | None = None, rounds: int = 0) -> Field:
-        """What is known; with ``begun`` as it was after so many rounds of the elimination that began at that visit."""
+    def _field(self, first: int | None = None, rounds: int = 0) -> Field:
+        """What is known; with ``first``, what was after so many rounds of the elimination that began at that visit."""
         study = self._ledger.study
-        if begun is not None:
-            study = replace(study, visits=tuple(v for v in study.visits if v.number < begun or v.round < rounds))
+        if first is not None:
+            study = replace(study, visits=tuple(v for v in study.visits if v.number < first or v.round < rounds))
         return survey_field(study, self._goal)
 
     def _owner(self, config: Config) -> Config:
@@ -266,74 +254,3 @@ class Confirmation:
         study = self._ledger.study
         key = study.owner(config)
         return next(visit.config for visit in study.visits if visit.config.key == key)
-
-    def _cost_s(self, config: Config) -> float:
-        """What a visit to a measured config takes: the last ones tell, after which its compiled model was kept."""
-        visits = self._ledger.study.visits
-        made = [v for v in visits if v.config.key == config.key and v.phase != "soak"]
-        costs = [v.outcome.cost_s for v in made if isinstance(v.outcome, Block)]
-        return max(float(np.median(costs[-_LATEST:])), LEAST_COST_S)
-
-    def _affordable(self, configs: Iterable[Config], time_s: float) -> list[Config]:
-        """As many of ``configs``, the first ones first, as all rounds have time for; two of them at least."""
-        taken: list[Config] = []
-        for config in configs:
-            time_s -= _ROUNDS * self._cost_s(config)
-            if time_s < 0 and len(taken) >= 2:
-                break
-            taken.append(config)
-        return taken
-
-
-def finalists(field: Field) -> list[Config]:
-    """Who goes into the elimination, the most important first: best challenger and best baseline, and so on in turn.
-
-    The challengers are those that may be the best one, and after them the rest of the front.
-    """
-    others, own = hopeful(field)
-    on_front = goals.front(field.estimates.values(), field.metric, field.goal.against)
-    others += [e.config.key for e in on_front if e.config.key not in {*others, *field.answers}]
-    turns = itertools.zip_longest(others[:_CHALLENGERS], own[:_ANSWERS])
-    return [field.estimates[key].config for turn in turns for key in turn if key is not None]
-
-
-def hopeful(field: Field) -> tuple[list[str], list[str]]:
-    """The keys of the challengers and of the baselines that may be the best of their kind, who leads first.
-
-    Of a baseline nobody knows before it has a few blocks: one that other work disturbed lies off by more than any error
-    foresees, and a verdict against the weaker one is none.
-    """
-    best = field.challenger.config.key if field.challenger is not None else None
-    known = field.prospects
-    order = sorted(known, key=lambda key: (key != best, -known[key].worth))
-    chosen = [key for key in order if key == best or known[key].leads >= _HOPE]
-    own = [key for key in order if key in field.answers]
-    return (
-        [key for key in chosen if key not in field.answers],
-        [key for key in own if key in chosen or field.estimates[key].blocks < _KNOWN],
-    )
-
-
-def lead(field: Field) -> tuple[float, float]:
-    """By how much the challenger leads the strongest baseline in what they would duel for, less the error of that.
-
-    And the deviation of the difference of a pair of their blocks; both on logarithms.
-    """
-    if field.challenger is None or field.strongest is None:
-        return 0.0, 0.0
-    baseline = field.estimates[field.owners.get(field.strongest.config.key, field.strongest.config.key)]
-    one, two = field.challenger.throughput_per_s, baseline.throughput_per_s
-    own, its = (field.prospects[e.config.key].latency for e in (field.challenger, baseline))
-    about = contested(field.goal, baseline, field.metric)
-    ahead = error = variance = 0.0
-    if about != "latency":
-        ahead += math.log(one.value / two.value)
-        error += one.error**2 + two.error**2
-        variance += 2 * field.spread.throughput**2
-    if about in {"latency", "balanced"}:
-        ahead += math.log(its.value / own.value)
-        error += own.error**2 + its.error**2
-        variance += 2 * field.spread.latency[field.goal.latency] ** 2
-    if about == "efficiency":
-        ahead = goals.merit(field.challenger, about, field.metric) - goals.merit(baseline, about, field.metric)
-    return ahead - math.sqrt(error), math.sqrt(variance)

@@ -94,6 +94,15 @@ def needed(ahead: float, deviation: float) -> int:
     return min(max(math.ceil((3.5 * deviation / ahead) ** 2), 2 * LEAST_PAIRS), MOST_PAIRS)
 
 
+def likely(planned: Sequence[int], pairs: int, ahead: float, deviation: float) -> int:
+    """The look after ``pairs`` by which a true difference, on logarithms, is as likely as not to have been shown.
+
+    The last one where it is not likely by any: the intervals of the first looks reach 2.5 deviations / sqrt(pairs).
+    """
+    enough = (2.5 * deviation / ahead) ** 2 if ahead else math.inf
+    return next((look for look in planned if look > pairs and look >= enough), planned[-1])
+
+
 def level(planned: Sequence[int], pairs: int, *, earlier: int = 0) -> float:
     """The error that the last of the ``planned`` looks that ``pairs`` have reached may make.
 

@@ -17,6 +17,7 @@ from ovtune.estimate import Estimate, Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.field import survey_field
 from ovtune.figures import Interval, Measured
+from ovtune.finalist import left_s
 from ovtune.goal import Goal
 from ovtune.ledger import Begun, Event, VisitEnded, VisitStarted
 from ovtune.measurement import Block, LatencyMetric
@@ -29,7 +30,7 @@ from ovtune.study import Phase, Study, agreement_of, complete
 from ovtune.survey import Sight
 from ovtune.tuning import Budget
 from ovtune.unit import show_duration
-from ovtune.workload import ClosedLoop, describe
+from ovtune.workload import Capacity, ClosedLoop, describe
 
 _VERDICT_STYLES: Mapping[str, str] = {
     "better": "bold green",
@@ -67,6 +68,8 @@ class Progress:
         self._phase_began = time.monotonic()
         self._phase_done = 0
         self._confirmation_began: float | None = None
+        self._after_s = budget.confirmation_s(ClosedLoop())
+        self._told = time.monotonic()
 
     def update(self, event: Event) -> str | None:
         """Takes an event in; returns the line that tells it where there is no live view."""
@@ -78,24 +81,32 @@ class Progress:
                 if self._current is None or _stage(self._current) != _stage(event):
                     self._phase_began, self._phase_done = time.monotonic(), 0
                 if event.phase in _CONFIRMING and self._confirmation_began is None:
-                    self._confirmation_began = time.monotonic()
+                    self._confirmation_began = self._told = time.monotonic()
                 self._current = event
                 return None
             case VisitEnded(started=started, study=study):
                 self._study = study
                 self._phase_done += 1
+                self._after_s, self._told = self._confirmation_s(study), time.monotonic()
                 self._standing = _standing(study, self._goal)
                 again = ", once more" if _seen_before(started, study) else ""
                 return f"{_label(started)}: {_asked(started)}{again}: {outcome_words(event.outcome)}"
 
     def left_s(self) -> float:
-        """The time left: what the trials that are left take at the present pace, and the confirmation."""
-        load = ClosedLoop() if self._study is None else self._study.setup.workload
-        confirmation_s = self._budget.confirmation_s(load)
-        if self._confirmation_began is not None:
-            left = confirmation_s - (time.monotonic() - self._confirmation_began)
-            return max(0.0, left if self._current is None else min(left, self._remaining_s()))
-        return self._remaining_s() + confirmation_s
+        """The time left: what the trials that are left take at the present pace, and what follows them."""
+        if self._confirmation_began is None:
+            return self._remaining_s() + self._after_s
+        left = self._after_s - (time.monotonic() - self._told)
+        return max(0.0, left if self._current is None else min(left, self._remaining_s()))
+
+    def _confirmation_s(self, study: Study) -> float:
+        """What elimination and duel, or the search for a capacity, may take from now on."""
+        load = study.setup.workload
+        time_s = self._budget.confirmation_s(load)
+        spent_s = 0.0 if self._confirmation_began is None else time.monotonic() - self._confirmation_began
+        if isinstance(load, Capacity):
+            return time_s - spent_s
+        return left_s(study, self._goal, time_s=time_s, spent_s=spent_s)
 
     def __rich__(self) -> RenderableType:
         """The live view."""
