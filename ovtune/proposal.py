@@ -23,7 +23,7 @@ from ovtune.twin import expected
 
 Name = Literal["throughput", "latency", "efficiency"]
 QUANTITIES: tuple[Name, ...] = ("throughput", "latency", "efficiency")
-START = 5
+START = 2
 """How many configs, spread over the space, are tried after the first ones and before the model decides."""
 _LEADING = 3
 _AGAIN = 0.1
