@@ -235,7 +235,7 @@ def test_arrivals_are_the_same_within_a_round_and_differ_between_rounds(tmp_path
     assert len({seed for same in seeds.values() for seed in same}) == len(seeds) > 8
 
 
-@pytest.mark.parametrize(("held", "pairs"), [(60, 30), (31, 23), (20, 15), (12, 9), (11, 8)])
+@pytest.mark.parametrize(("held", "pairs"), [(60, 30), (31, 21), (20, 14), (12, 8), (11, 8)])
 def test_a_duel_fits_the_fresh_blocks_that_there_are(tmp_path: Path, held: int, pairs: int) -> None:
     """What search and elimination leave is planned for, which is most of them, and no block is asked for twice."""
     evaluator = FakeEvaluator(noise=0.2, truth=lambda _: 100.0, holds=lambda _: held)
@@ -262,8 +262,9 @@ def test_too_few_fresh_blocks_leave_it_unconfirmed(tmp_path: Path) -> None:
 
 
 def test_elimination_ends_when_one_of_each_kind_is_left(tmp_path: Path) -> None:
-    """Without noise the first round tells who is best: the time that is left is the duel's."""
-    bench = benches.make(tmp_path, small(16), evaluator=FakeEvaluator(noise=0.0))
+    """Without noise or equals the first round tells who is best: the time that is left is the duel's."""
+    evaluator = FakeEvaluator(noise=0.0, truth=lambda config: fake.speed(config) * 0.97**config.nireq)
+    bench = benches.make(tmp_path, small(16), evaluator=evaluator)
     bench.goal = Goal(latency="p50", prefer="throughput")
     study = bench.search(8, confirm_s=300)
     assert max(v.round for v in of(study, "elimination")) <= 2
