@@ -16,7 +16,7 @@ from ovtune.goal import Goal, Prefer, keeps
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.prospect import Prospect, prospects
 from ovtune.stability import off_the_cliff
-from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config, outputs_by_config
+from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config
 
 LEAST_COST_S = 0.01
 """The least that a visit is taken to cost: a recording may tell of none."""
@@ -123,7 +123,7 @@ def survey_field(study: Study, goal: Goal) -> Field:
     configs = {v.config.key: v.config for v in study.visits}
     spread = spread_of(blocks.values())
     blocks |= {key: blocks[owner] for key, owner in _exacter(study, goal).items()}
-    outside, outputs = _outside(study), outputs_by_config(study)
+    outside, outputs = _outside(study), study.outputs
     estimates = comparable(
         {
             key: replace(estimate(configs[key], found, spread), outputs=outputs.get(key), outside=key in outside)
@@ -148,7 +148,7 @@ def _exacter(study: Study, goal: Goal) -> dict[str, str]:
     limit = goal.max_error
     if limit is None:
         return {}
-    keeping = {key for key, outputs in outputs_by_config(study).items() if keeps(outputs, limit)}
+    keeping = {key for key, outputs in study.outputs.items() if keeps(outputs, limit)}
     return {key: owner for key, owner in study.owners.items() if key in keeping and owner not in keeping}
 
 

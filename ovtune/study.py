@@ -1,5 +1,6 @@
 """A study as it stands: everything that was measured, in the order of time."""
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -128,9 +129,9 @@ class Visit:
     workload: Workload | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Study:
-    """Everything that is known of a study.
+    """Everything that is known of a study. Without slots: what is derived from its visits is kept.
 
     Attributes:
         name: Its name.
@@ -152,7 +153,7 @@ class Study:
     duels: Mapping[int, Sides]
     visits: tuple[Visit, ...]
 
-    @property
+    @functools.cached_property
     def owners(self) -> dict[str, str]:
         """For each config that shares another one's blocks, the key of the config that was measured.
 
@@ -161,6 +162,18 @@ class Study:
         own = {v.config.key for v in self.visits if isinstance(v.outcome, Block) and v.phase in CHOOSING}
         shared = (v for v in self.visits if v.config.key not in own)
         return {v.config.key: v.outcome.config_key for v in shared if isinstance(v.outcome, SameAs)}
+
+    @functools.cached_property
+    def outputs(self) -> dict[str, Agreement]:
+        """How far the outputs of each config, by its key, are from the reference's, where somebody looked.
+
+        Where its own were not looked at, those of the config that runs alike.
+        """
+        found: dict[str, Agreement] = {}
+        for visit in self.visits:
+            if isinstance(visit.outcome, Block | SameAs) and visit.outcome.outputs is not None:
+                found.setdefault(visit.config.key, visit.outcome.outputs)
+        return {key: found[owner] for key, owner in self.owners.items() if owner in found} | found
 
     def owner(self, config: Config) -> str:
         """The key of the config whose blocks tell of ``config``: mostly its own."""
@@ -212,21 +225,9 @@ def blocks_by_config(visits: tuple[Visit, ...], *phases: Phase) -> dict[str, lis
     return {key: [b for b in found if not b.contended] or found for key, found in blocks.items()}
 
 
-def outputs_by_config(study: Study) -> dict[str, Agreement]:
-    """How far the outputs of each config, by its key, are from the reference's, where somebody looked.
-
-    Where its own were not looked at, those of the config that runs alike.
-    """
-    found: dict[str, Agreement] = {}
-    for visit in study.visits:
-        if isinstance(visit.outcome, Block | SameAs) and visit.outcome.outputs is not None:
-            found.setdefault(visit.config.key, visit.outcome.outputs)
-    return {key: found[owner] for key, owner in study.owners.items() if owner in found} | found
-
-
 def agreement_of(study: Study, config: Config) -> Agreement | None:
     """How far the outputs of one config are from the reference's; None where nobody looked."""
-    return outputs_by_config(study).get(config.key)
+    return study.outputs.get(config.key)
 
 
 def last_confirmation(study: Study) -> int:

@@ -89,7 +89,6 @@ def best(
     from ovtune.goal import usual
     from ovtune.recommendation import document_of
     from ovtune.result import conclude
-    from ovtune.study import outputs_by_config
     from ovtune.workload import Capacity
 
     with place_of(studies, storage).open() as store:
@@ -100,7 +99,7 @@ def best(
             f"study {study} asks how much is served within its own limit: search again for another one, "
             "with --study and another name"
         )
-    if "max_error" in limits and not outputs_by_config(known):
+    if "max_error" in limits and not known.outputs:
         raise UsageError(f"study {study} holds no outputs that were compared: leave --max-error out")
     goal = replace(known.goal, **limits)
     goal = replace(goal, prefer=prefer or (goal.prefer if max_latency is None else usual(goal)))

@@ -3,8 +3,9 @@
     python studies/benchmarks/rendering.py
 
 Searches demo:mlp on this host, 50 trials with a short confirmation, and renders what it found a few times; then the
-same with its trials told again and again under other numbers of requests, until they are 1,000. Targets on two cores:
-1 s and 3 MB, 3 s and 8 MB. Each time is of a process that has rendered before, and stands beside that of the first.
+same with its trials told again and again under other numbers of requests, streams and threads, until they are 1,000.
+Targets on two cores: 1 s and 3 MB, 3 s and 8 MB. Each time is of a process that has rendered before, and stands beside
+that of the first.
 """
 
 import platform
@@ -51,7 +52,8 @@ def repeated(result: Result, trials: int) -> Result:
     more = []
     for number in range(study.trials, trials):
         visit = search[number % len(search)]
-        config = replace(visit.config, nireq=1000 + number, api="async")
+        own = {"NUM_STREAMS": 1 + number % 10, "INFERENCE_NUM_THREADS": 1 + number // 10 % 5}
+        config = replace(visit.config, properties=visit.config.properties | own, nireq=50 + number // 50, api="async")
         more.append(replace(visit, config=config, trial=number, number=len(study.visits) + number))
     whole = replace(study, trials=trials, visits=(*study.visits, *more))
     return conclude(whole, whole.goal)
