@@ -5,10 +5,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ovtune import agreement, codec, content, survey
+from ovtune import agreement, codec, content, survey, whole
 from ovtune.agreement import Reference
 from ovtune.content import Feed
-from ovtune.errors import DeviceError, MeasurementError, ModelError, StorageError
+from ovtune.errors import DeviceError, MeasurementError, ModelError
 from ovtune.model import DEMO_PREFIX, Model, Shapes
 from ovtune.quantization import Quantization
 from ovtune.study import Setup
@@ -39,7 +39,7 @@ def weights(model: Model, plugins: Mapping[str, str], folder: Path, precisions: 
             continue
         target = folder / f"{precision}-{model.sha256[:16]}.xml"
         if not target.exists():
-            _made(folder)
+            whole.made(folder)
             conversion = survey.Conversion(
                 path=path, plugins=plugins, precision=precision, target=str(target.resolve())
             )
@@ -65,7 +65,7 @@ def reference_of(model: Model, folder: Path, *, feed: Feed, shapes: Shapes, plug
     about = f"{model.sha256} {feed} {shapes}"
     target = folder / f"outputs-{hashlib.sha256(about.encode()).hexdigest()[:16]}.npz"
     if not target.exists():
-        _made(folder)
+        whole.made(folder)
         question = survey.ReferenceQuestion(
             path=model.path,
             plugins=plugins,
@@ -90,7 +90,7 @@ def quantized(calibration: str, model: Model, shapes: Shapes, folder: Path) -> s
     target = (folder / quantized_name(calibration, model)).resolve()
     if not target.exists():
         missing = [one for one in (folder, *folder.parents) if not one.exists()]
-        _made(folder)
+        whole.made(folder)
         asked = Quantization(path=model.path, feed=feed, shapes=shapes, target=str(target))
         try:
             ask("quantize", codec.dump(asked, Quantization), timeout_s=_QUANTIZING_S)
@@ -105,12 +105,3 @@ def quantized_name(calibration: str, model: Model) -> str:
     """The name of the file of ``model`` in eight bits, which tells by which items."""
     items = hashlib.sha256(" ".join(content.digests(content.files_of([calibration]))).encode()).hexdigest()
     return f"{INT8}-{model.sha256[:16]}-{items[:16]}.xml"
-
-
-def _made(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"folder {folder} cannot be made ({error.strerror}): choose another with --studies"
-        ) from error

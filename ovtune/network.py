@@ -47,6 +47,13 @@ def reshaped(network: ov.Model, *, batch_size: int, shapes: Mapping[str, Sequenc
     return network
 
 
+def mark_batch(network: ov.Model) -> None:
+    """Says of each input that dimension 0 is the batch, where it says nothing: other tools look for it there."""
+    for parameter in network.get_parameters():
+        if parameter.layout.empty and parameter.get_partial_shape().rank.get_length() > 0:
+            parameter.layout = ov.Layout("N...")
+
+
 def inspect(runtime: Runtime, path: str, shapes: Mapping[str, Sequence[int]]) -> Model:
     """What the model at ``path`` is and takes with ``shapes`` for its dynamic inputs, found out by trying.
 

@@ -59,12 +59,14 @@ class DeviceQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """Which model to write where, and in which precision."""
+    """Which model to write where, in which precision, and for which batch and shapes where they are not its own."""
 
     path: str
     plugins: Mapping[str, str]
     precision: str
     target: str
+    batch_size: int = 1
+    shapes: Shapes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +128,15 @@ def convert(conversion: Conversion) -> None:
     """Writes the model as an IR in one precision.
 
     Raises:
-        ModelError: it cannot be read.
+        ModelError: it cannot be read, or given the batch or the shapes.
         StorageError: it cannot be written.
     """
-    core = Runtime(conversion.plugins)
-    network.save(core.read(conversion.path), Path(conversion.target), conversion.precision)
+    found = Runtime(conversion.plugins).read(conversion.path)
+    if conversion.batch_size > 1 or conversion.shapes:
+        found = network.reshaped(found, batch_size=conversion.batch_size, shapes=conversion.shapes)
+    if conversion.batch_size > 1:
+        network.mark_batch(found)
+    network.save(found, Path(conversion.target), conversion.precision)
 
 
 def refer(question: ReferenceQuestion) -> None:

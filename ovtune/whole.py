@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Folders, and files that are there as a whole or not at all."""
 
 import os
 import tempfile
@@ -27,3 +27,15 @@ def write(path: Path, text: str | bytes) -> None:
             raise
     except OSError as error:
         raise StorageError(f"{path} cannot be written ({error.strerror}): check the folder's permissions") from error
+
+
+def made(folder: Path) -> None:
+    """Makes a folder where there is none.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"folder {folder} cannot be made ({error.strerror}): choose another one") from error

@@ -22,6 +22,7 @@ for command in (
     studies.compare,
     deployment.apply,
     deployment.check,
+    deployment.export,
     host.record,
     host.devices,
     studies.studies,

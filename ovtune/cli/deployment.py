@@ -9,6 +9,7 @@ import typer
 from ovtune import option
 from ovtune.cli.console import INTERRUPTED, NARROW, interrupts, leave, say, show
 from ovtune.errors import OvtuneError
+from ovtune.tool import Tool
 
 _STATUS = {"holds": 0, "slower": 3, "undecided": 4}
 
@@ -39,6 +40,33 @@ def apply(
         say(f"caveat: {caveat.text}")
     for warning in told.warnings:
         say(f"warning: {warning}")
+
+
+def export(
+    config: Annotated[Path, typer.Argument(help="A best.json.")],
+    model: Annotated[str | None, typer.Argument(help="The model; by default the one that was measured.")] = None,
+    *,
+    to: Annotated[Tool, typer.Option("--to", help="The tool.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to. Default: a folder beside CONFIG.")
+    ] = None,
+    as_json: option.AsJson = False,
+) -> None:
+    """Write CONFIG as another tool takes it, and say what that tool cannot express."""
+    from ovtune import document, exporting
+
+    known = document.read(config)
+    folder = out or config.parent / to
+    made = exporting.write(exporting.Request(document=known, path=model or known.model.path, tool=to, folder=folder))
+    if as_json:
+        tree = {"folder": str(folder), "files": list(made.files), "command": made.command, "notes": list(made.notes)}
+        print(json.dumps(tree))
+        return
+    for name in made.files:
+        print(folder / name)
+    print(f"run in {folder}: {made.command}")
+    for note in made.notes:
+        say(f"note: {note}")
 
 
 def check(

@@ -6,12 +6,12 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from ovtune import template
 from ovtune.report import figure
 from ovtune.report.drawing import draw_plot
 from ovtune.report.lane import Lanes
@@ -22,9 +22,6 @@ from ovtune.report.sheet import sheet_of
 from ovtune.report.versus import Versus
 from ovtune.report.view import View
 
-_PACKAGE = Path(__file__).parents[1]
-_PLACES = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
-"""Where a built wheel has the templates, and where a checkout has them."""
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -68,14 +65,7 @@ def _rendered(name: str, figures: Mapping[str, Any], **values: object) -> str:
 @functools.cache
 def templates() -> jinja2.Environment:
     """The environment that the report's templates are rendered in: everything is escaped, nothing may be missing."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([str(place) for place in _PLACES]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = template.environment(escaped=True)
     environment.filters["drawing"] = draw_plot
     return environment
 

@@ -15,8 +15,9 @@ import pytest
 
 import ovtune
 from ovtune.report import figure, render
-from ovtune.report.page import _PLACES, island, policy, templates
+from ovtune.report.page import island, policy, templates
 from ovtune.report.view import view_of
+from ovtune.template import _PLACES
 from tests.report import sample
 
 
