@@ -14,7 +14,11 @@ _BREAKING = frozenset("{}:,.")
 
 
 def write(order: Order) -> Export:
-    """The recipe for benchmark_app, which sets the number of requests as a property too: it sees the streams told."""
+    """The recipe for benchmark_app.
+
+    It tells the device the number of requests, which then makes fewer streams than it would: so the streams that were
+    read back are told, and one request is given as its synchronous mode, which tells the device nothing.
+    """
     notes: list[str] = []
     properties = {name: spelled(value) for name, value in order.plain.items() if name != "PERFORMANCE_HINT"}
     hint = _HINTS.get(order.config.hint or "", "none")
@@ -31,9 +35,14 @@ def write(order: Order) -> Export:
         )
     if hint == "none" and order.config.hint is not None:
         notes.append(dropped("PERFORMANCE_HINT", order.config.hint, "benchmark_app knows no such hint"))
-    command = ["benchmark_app", "-m", order.model, "-d", order.device, "-hint", hint, "-api", order.config.api]
-    if order.config.api == "async":
-        command += ["-nireq", str(order.config.nireq)]
+    nireq = order.config.nireq
+    command = ["benchmark_app", "-m", order.model, "-d", order.device, "-hint", hint]
+    command += ["-api", "sync"] if nireq == 1 else ["-api", "async", "-nireq", str(nireq)]
+    if 1 < nireq < (order.streams or 0):
+        notes.append(
+            f"benchmark_app lets a device make no more streams than requests: {nireq} and not {order.streams}, which "
+            "is another config"
+        )
     command += ["-load_config", _FILE, "-t", "10"]
     notes.append("benchmark_app measures a closed loop; its median latency is that of requests, batch included")
     device = order.device.partition(":")[0]
