@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ovtune import difference, runtime
+from ovtune.choice import choose
 from ovtune.compiled import Compiled
 from ovtune.config import Config
 from ovtune.content import Content
@@ -42,11 +43,13 @@ class Deployment:
 
 
 @contextlib.contextmanager
-def apply(
+def apply(  # noqa: PLR0913 - a public interface, by name
     config: str | Path | Document,
     model: str | Path | None = None,
     *,
     strict: bool = False,
+    max_latency_ms: float | None = None,
+    fallback: bool = False,
     plugins: Mapping[str, str] | None = None,
 ) -> Iterator[Deployment]:
     """Compiles ``model`` as the document ``config`` says and gives it as a :class:`Deployment`.
@@ -57,24 +60,30 @@ def apply(
         config: The document, or its path.
         model: The model's path; by default the one that the document names.
         strict: Raise instead of warning where something differs from where the config was measured.
+        max_latency_ms: Apply the config of the document with the most throughput whose latency, by the metric of its
+            goal, was measured to be at most that many milliseconds.
+        fallback: Apply the best config of the document that can run here where the recommended one lacks a device.
         plugins: Further device names and the libraries that serve them.
 
     Raises:
         DocumentError: the document cannot be read.
         ModelError: the model cannot be read or given its shape.
         DeviceError: the device refuses the config.
-        DeploymentError: something differs, and ``strict`` is set.
+        DeploymentError: something differs, and ``strict`` is set; or no config keeps the limit or can run here.
     """
     document = config if isinstance(config, Document) else read(config)
-    chosen = document.to_config()
     path = str(model) if model is not None else document.model.path
     core = Runtime(plugins or {})
+    choice = choose(document, core.devices(), max_latency_ms=max_latency_ms, fallback=fallback)
+    chosen = choice.config
     warnings = list(differences(document, path, core))
-    network = _network(document, path, core)
+    if not choice.recommended:
+        warnings.append(f"{chosen.words} is not the config that is recommended ({document.to_config().words})")
+    network = _network(document, chosen.precision, path, core)
     compiled = core.compile(reshaped(network, batch_size=chosen.batch_size, shapes=chosen.shapes), chosen)
     compiled.leave_startup()
     effective = compiled.effective()
-    warnings += _lost(document, effective)
+    warnings += _lost(document, effective) if choice.recommended else ()
     if strict and warnings:
         raise DeploymentError(f"the config does not hold here ({'; '.join(warnings)}): search again on this host")
     with _served(compiled, chosen) as (queue, request):
@@ -88,13 +97,12 @@ def apply(
         )
 
 
-def _network(document: Document, path: str, core: Runtime) -> Any:
-    """The model of a document, with the weights that its config names, or the variant that it runs instead.
+def _network(document: Document, precision: str, path: str, core: Runtime) -> Any:
+    """The model of a document with weights of a ``precision``, or the variant that its config runs instead.
 
     Raises:
         ModelError: it cannot be read, or is not there.
     """
-    precision = document.config.precision
     if precision in PRECISIONS:
         return with_weights(core, core.read(path), precision)
     return core.read(variant_file(document, path))
@@ -169,6 +177,8 @@ class Rehearsal:
     model: str | None
     strict: bool
     plugins: Mapping[str, str]
+    max_latency_ms: float | None = None
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +204,15 @@ def rehearse(rehearsal: Rehearsal) -> Rehearsed:
     Raises:
         OvtuneError: as :func:`apply`.
     """
-    with apply(rehearsal.path, rehearsal.model, strict=rehearsal.strict, plugins=rehearsal.plugins) as deployment:
+    deployed = apply(
+        rehearsal.path,
+        rehearsal.model,
+        strict=rehearsal.strict,
+        max_latency_ms=rehearsal.max_latency_ms,
+        fallback=rehearsal.fallback,
+        plugins=rehearsal.plugins,
+    )
+    with deployed as deployment:
         compiled = Compiled(deployment.compiled_model, deployment.config)
         engine = engine_for(compiled, deployment.config, Content())
         return Rehearsed(

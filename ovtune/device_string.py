@@ -32,15 +32,17 @@ def used_by(text: str, devices: Sequence[Device]) -> tuple[Device, ...]:
     ``GPU`` is the first of several GPUs where it is named, and all of them where it is left out. A list that names
     none may use every device but an NPU, which AUTO takes only where it is named.
     """
-    inner, _ = split_batch(text)
-    kind, _, rest = inner.partition(":")
-    parts = [part.strip().partition("(")[0] for part in rest.split(",") if part.strip()]
-    named = [part for part in parts if not part.startswith("-")] if kind in SCHEDULERS else [kind]
-    left_out = {part.removeprefix("-") for part in parts if part.startswith("-")}
+    named, left_out = _listed(text)
     if named:
         return tuple(device for name in named if (device := _first(name, devices)) is not None)
     usual = [device for device in _by_rank(devices) if kind_of(device.name) != "NPU"]
     return tuple(d for d in usual if not {d.name, kind_of(d.name)} & left_out)
+
+
+def missing(text: str, devices: Sequence[Device]) -> tuple[str, ...]:
+    """The devices that a device string names and that are not there."""
+    named, _ = _listed(text)
+    return tuple(name for name in named if _first(name, devices) is None)
 
 
 def first_of_auto(text: str) -> str | None:
@@ -69,6 +71,15 @@ def worth_trying(devices: Sequence[Device], *, lists: bool = True, hetero: bool 
     exclusions = [f"AUTO:-{name}" for name in names]
     split = [f"HETERO:{','.join(order)}" for order in (ranked, ranked[::-1])]
     return (*names, "AUTO", *(orders + exclusions if lists else ()), *(split if hetero else ()))
+
+
+def _listed(text: str) -> tuple[list[str], set[str]]:
+    """The devices that a device string names, and those that it leaves out."""
+    inner, _ = split_batch(text)
+    kind, _, rest = inner.partition(":")
+    parts = [part.strip().partition("(")[0] for part in rest.split(",") if part.strip()]
+    named = [part for part in parts if not part.startswith("-")] if kind in SCHEDULERS else [kind]
+    return named, {part.removeprefix("-") for part in parts if part.startswith("-")}
 
 
 def _by_rank(devices: Sequence[Device]) -> list[Device]:

@@ -19,16 +19,30 @@ def apply(
     model: Annotated[str | None, typer.Argument(help="The model; by default the one that was measured.")] = None,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Fail where the host is another one.")] = False,
+    max_latency: Annotated[
+        str | None,
+        typer.Option("--max-latency", metavar="TIME", help="Take the most throughput within this latency."),
+    ] = None,
+    fallback: Annotated[
+        bool, typer.Option("--fallback", help="Where a device is missing, take the best config that can run here.")
+    ] = False,
     plugin: option.Plugins = None,
     as_json: option.AsJson = False,
 ) -> None:
     """Compile MODEL as CONFIG says, run one inference, and show requested beside effective settings."""
-    from ovtune import codec, document, doubt, terminal
+    from ovtune import codec, document, doubt, terminal, unit
     from ovtune.deploy import Rehearsal, Rehearsed
     from ovtune.trial_process import ask
 
     document.read(config)
-    request = Rehearsal(path=str(config), model=model, strict=strict, plugins=option.plugins(plugin) or {})
+    request = Rehearsal(
+        path=str(config),
+        model=model,
+        strict=strict,
+        plugins=option.plugins(plugin) or {},
+        max_latency_ms=None if max_latency is None else 1e3 * unit.duration_s(max_latency),
+        fallback=fallback,
+    )
     answer = ask("rehearse", codec.dump(request, Rehearsal))
     if as_json:
         print(answer)
