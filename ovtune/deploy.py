@@ -11,11 +11,12 @@ from ovtune.choice import choose
 from ovtune.compiled import Compiled
 from ovtune.config import Config
 from ovtune.content import Content
+from ovtune.device_string import missing
 from ovtune.document import Document, read
 from ovtune.driver import SystemClock, first_inference_ms
 from ovtune.engine import engine_for
 from ovtune.environment import describe_host
-from ovtune.errors import DeploymentError, ModelError
+from ovtune.errors import DeploymentError, DeviceError, ModelError
 from ovtune.model import PRECISIONS, digest
 from ovtune.network import reshaped, with_weights
 from ovtune.runtime import Runtime
@@ -76,6 +77,7 @@ def apply(  # noqa: PLR0913 - a public interface, by name
     core = Runtime(plugins or {})
     choice = choose(document, core.devices(), max_latency_ms=max_latency_ms, fallback=fallback)
     chosen = choice.config
+    _check_devices(chosen, core)
     warnings = list(differences(document, path, core))
     if not choice.recommended:
         warnings.append(f"{chosen.words} is not the config that is recommended ({document.to_config().words})")
@@ -94,6 +96,23 @@ def apply(  # noqa: PLR0913 - a public interface, by name
             config=chosen,
             effective=effective,
             warnings=tuple(warnings),
+        )
+
+
+def _check_devices(config: Config, core: Runtime) -> None:
+    """Checks that the runtime has each device that a config names, before it is asked for one.
+
+    Raises:
+        DeviceError: one is missing.
+    """
+    devices = core.devices()
+    inner = (name for value in config.properties.values() if isinstance(value, Mapping) for name in value)
+    unknown = dict.fromkeys([*missing(config.device, devices), *(n for n in inner if missing(n, devices))])
+    if unknown:
+        raise DeviceError(
+            f"{config.device} of the config cannot be used, {', '.join(unknown)} is not among this host's devices "
+            f"({', '.join(device.name for device in devices)}): search on this host, or take another config of the "
+            "document by fallback"
         )
 
 

@@ -1,6 +1,7 @@
 """The commands about a config document."""
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -99,9 +100,13 @@ def check(
     wait: option.Wait = False,
     quiet: option.Quiet = False,
     as_json: option.AsJson = False,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the answer as JUnit XML, too.")
+    ] = None,
 ) -> None:
     """Measure whether CONFIG still is what it promised: exit 0 it holds, 3 it is slower, 4 not decided in its time."""
-    from ovtune import checking, finding, pairing, terminal, unit
+    from ovtune import checking, finding, pairing, terminal, unit, whole
+    from ovtune import junit as xml
     from ovtune.ledger import Watch
 
     request = checking.Request(
@@ -120,6 +125,7 @@ def check(
             of = f"/{made.total}" if made.total is not None else ""
             say(f"block {made.number}{of}: {made.side}: {terminal.outcome_words(made.outcome)}")
 
+    began = time.monotonic()
     with interrupts() as interrupted:
         try:
             found = checking.run(request, Watch(emit=tell, stopping=lambda: interrupted.is_set))
@@ -127,6 +133,8 @@ def check(
             if not interrupted.is_set:
                 raise
             leave(f"interrupted: {error}", INTERRUPTED)
+    if junit is not None:
+        whole.write(junit, xml.junit(found, config=str(config), elapsed_s=time.monotonic() - began))
     if as_json:
         print(json.dumps(finding.tree(found)))
     else:
