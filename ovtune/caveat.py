@@ -45,8 +45,7 @@ WORDING: Mapping[str, str] = {
     "threads were capped at {threads}.",
     "unstable": "Its {objective} spreads {ratio:.1f} times as wide as the baseline's from one measurement to the next; "
     "by what three of four measurements reach, it is {low:.0%} as good.",
-    "unconfirmed": "The recommendation was not confirmed against the baseline: the search was ended before, "
-    "--confirm left too little time, or a recording holds too few blocks.",
+    "unconfirmed": "The recommendation was not confirmed against the baseline: {why}.",
 }
 
 

@@ -119,10 +119,6 @@ class Compiled:
             return {}
         return {_LIST: sorted(str(effective.get(_LIST, "")).split(","))}
 
-    def queue(self) -> ov.AsyncInferQueue:
-        """A queue of the config's size."""
-        return ov.AsyncInferQueue(self.model, self._config.nireq)
-
 
 def plain(value: Any) -> Any:
     """A property's value as plain JSON: enums by name, element types by theirs, sets in order."""

@@ -19,6 +19,7 @@ from ovtune.environment import describe_host
 from ovtune.errors import DeploymentError, DeviceError, ModelError
 from ovtune.model import PRECISIONS, digest
 from ovtune.network import reshaped, with_weights
+from ovtune.queue import Queue
 from ovtune.runtime import Runtime
 
 
@@ -28,7 +29,7 @@ class Deployment:
 
     Attributes:
         compiled_model: OpenVINO's compiled model.
-        queue: An ``AsyncInferQueue`` of the tuned size; None for ``api: sync``.
+        queue: An ``AsyncInferQueue`` of the tuned size, which can be left safely; None for ``api: sync``.
         request: One infer request for ``api: sync``; else None.
         config: The config that was applied.
         effective: The settings as read back.
@@ -55,7 +56,9 @@ def apply(  # noqa: PLR0913 - a public interface, by name
 ) -> Iterator[Deployment]:
     """Compiles ``model`` as the document ``config`` says and gives it as a :class:`Deployment`.
 
-    Leaving the ``with`` block waits for every request that still runs.
+    Leaving the ``with`` block waits for every request that still runs, and raises what a callback raised, if
+    ``wait_all()`` has not; from then on everything may be destroyed in any order. Requests of the program's own, or
+    started after the block, are the program's business.
 
     Args:
         config: The document, or its path.
@@ -176,16 +179,10 @@ def _served(compiled: Compiled, config: Config) -> Iterator[tuple[Any, Any]]:
     if config.api == "sync":
         yield None, compiled.model.create_infer_request()
         return
-    queue = compiled.queue()
+    queue = Queue(compiled.model, config.nireq)
     with contextlib.ExitStack() as leaving:
-        leaving.push(lambda kind, *_: _wait(queue, quietly=kind is not None))
+        leaving.push(lambda kind, *_: queue.leave(quietly=kind is not None))
         yield queue, None
-
-
-def _wait(queue: Any, *, quietly: bool) -> None:
-    """Waits for all requests; ``quietly`` when an error is on its way out, which one of theirs must not replace."""
-    with contextlib.suppress(Exception) if quietly else contextlib.nullcontext():
-        queue.wait_all()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

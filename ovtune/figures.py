@@ -82,7 +82,7 @@ def figures(config: Config, source: Source, blocks: Sequence[Block], *, cold: Bl
     logs = np.log([b.throughput_per_s for b in blocks])
     low, high = stats.signed_rank_interval(logs, alpha=0.05)
     quantity = told.throughput_per_s
-    exact = math.isfinite(low)
+    exact = source == "duel" and math.isfinite(low)
     next_low, next_high = next_block(logs, spread.throughput)
     occupancies = [b.occupancy for b in blocks if b.occupancy is not None]
     return Measured(
@@ -96,7 +96,7 @@ def figures(config: Config, source: Source, blocks: Sequence[Block], *, cold: Bl
         ),
         next_low=next_low,
         next_high=next_high,
-        latency_ms=_latencies(told, blocks),
+        latency_ms=_latencies(told, blocks, resampled=source == "duel"),
         occupancy=float(np.median(occupancies)) if occupancies else None,
         compile_ms=cold.compile_ms,
         compile_cached=cold.compile_cached,
@@ -108,13 +108,15 @@ def figures(config: Config, source: Source, blocks: Sequence[Block], *, cold: Bl
     )
 
 
-def _latencies(told: Estimate, blocks: Sequence[Block]) -> dict[LatencyMetric, Interval | Unavailable]:
-    """The pooled latencies with intervals from resampled blocks, or from the error model where they are few."""
+def _latencies(
+    told: Estimate, blocks: Sequence[Block], *, resampled: bool
+) -> dict[LatencyMetric, Interval | Unavailable]:
+    """The pooled latencies with intervals from resampled blocks, or from the error model."""
     known: dict[LatencyMetric, Interval | Unavailable] = {
         metric: Interval(value=found.value, low=found.low, high=found.high) if isinstance(found, Quantity) else found
         for metric, found in told.latency_ms.items()
     }
-    if len(blocks) < duel.LEAST_PAIRS:
+    if not resampled or len(blocks) < duel.LEAST_PAIRS:
         return known
     metrics = [metric for metric, found in told.latency_ms.items() if isinstance(found, Quantity)]
     parts = [b.latencies for b in blocks]

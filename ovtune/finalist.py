@@ -64,7 +64,7 @@ def left_s(study: Study, goal: Goal, *, time_s: float, spent_s: float) -> float:
     """
     field = survey_field(study, goal)
     if field.challenger is None or field.strongest is None:
-        return 0.0
+        return max(time_s - spent_s, 0.0)
     ahead, error, deviation = lead(field)
     sides = study.duels.get(last_confirmation(study))
     if sides is not None and begun(study, last_confirmation(study)):

@@ -33,6 +33,7 @@ from ovtune.study import (
 from ovtune.verdict import Verdict, decided, limited, unconfirmed
 
 _COUNT_ONCE = frozenset({"switched_device"})
+_CHOSEN = "another config of the study was"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ def conclude(study: Study, goal: Goal) -> Result:
     else:
         verdict = decided(strongest.name, fight.candidate, score, goal, pair_s=fight.pair_s, unsteady=unsteady)
     verdict = limited(verdict, strongest.name, broken, recommended=recommended.key, baseline=owner)
-    doubts = _doubts(study, blocks[recommended.key][1], confirmed=verdict.kind != "unconfirmed")
+    doubts = _doubts(study, blocks[recommended.key][1], _unconfirmed(study, verdict))
     if unsteady is not None and fight is not None and recommended == fight.candidate:
         doubts = (*doubts, unsteady)
     thin = _few_recorded(study)
@@ -153,7 +154,7 @@ def _served(result: Result) -> Result:
         baseline_measured=measured(result, baseline.config),
         verdict=service.verdict,
         caveats=(
-            *_doubts(result.study, blocks, confirmed=service.verdict.kind != "unconfirmed"),
+            *_doubts(result.study, blocks, _unconfirmed(result.study, service.verdict)),
             *result.sharing.doubts(chosen),
         ),
         bands=service.bands,
@@ -218,7 +219,7 @@ def alternative(result: Result, config: Config) -> Result:
         trial=_trial_of(result.study, config),
         measured=measured(result, config),
         verdict=unconfirmed(result.baseline.name, leads=config.key == result.baseline.config.key),
-        caveats=(*_doubts(result.study, blocks, confirmed=False), *result.sharing.doubts(config)),
+        caveats=(*_doubts(result.study, blocks, _CHOSEN), *result.sharing.doubts(config)),
     )
 
 
@@ -264,17 +265,36 @@ def _broken(field: Field, blocks: Mapping[str, tuple[Source, list[Block]]], goal
     return found
 
 
-def _doubts(study: Study, blocks: Sequence[Block], *, confirmed: bool) -> tuple[Caveat, ...]:
-    """The model's, and those that at least a third of the blocks raise, as the block in the middle of them words it.
+def why_unconfirmed(study: Study) -> str:
+    """Why a study's last confirmation has no duel to its end."""
+    if not study.stopped or "interrupted" in study.stopped:
+        return "the search was ended before"
+    if study.setup.recording:
+        return "the recording holds too few fresh blocks"
+    return f"--confirm left too little time for {duel.LEAST_PAIRS} pairs of blocks"
+
+
+def _unconfirmed(study: Study, verdict: Verdict) -> str:
+    return why_unconfirmed(study) if verdict.kind == "unconfirmed" else ""
+
+
+def _doubts(study: Study, blocks: Sequence[Block], unconfirmed: str) -> tuple[Caveat, ...]:
+    """The model's, those of the blocks, and why the config was not confirmed, "" where it was."""
+    found = (*usual(blocks), *study.setup.model.caveats)
+    return (*found, Caveat(kind="unconfirmed", parameters={"why": unconfirmed})) if unconfirmed else found
+
+
+def usual(blocks: Sequence[Block]) -> tuple[Caveat, ...]:
+    """The doubts that at least a third of the blocks raise, as the block in the middle of them words it.
 
     That another device took over counts if it happened once: the first one had failed.
     """
     found: dict[tuple[str, object], list[Caveat]] = {}
     for caveat in (c for block in blocks for c in block.caveats):
         found.setdefault((caveat.kind, caveat.parameters.get("name")), []).append(caveat)
-    usual = [_middle(same) for (kind, _), same in found.items() if 3 * len(same) >= len(blocks) or kind in _COUNT_ONCE]
-    usual += study.setup.model.caveats
-    return tuple(usual if confirmed else [*usual, Caveat(kind="unconfirmed")])
+    return tuple(
+        _middle(same) for (kind, _), same in found.items() if 3 * len(same) >= len(blocks) or kind in _COUNT_ONCE
+    )
 
 
 def _uncompared(study: Study, config: Config, known: Sequence[Caveat]) -> tuple[Caveat, ...]:

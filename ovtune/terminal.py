@@ -65,7 +65,7 @@ class Progress:
         self._current: VisitStarted | None = None
         self._study: Study | None = None
         self._standing: list[tuple[str, str]] = []
-        self._phase_began = time.monotonic()
+        self._phase_began = self._phase_ended = time.monotonic()
         self._phase_done = 0
         self._confirmation_began: float | None = None
         self._after_s = budget.confirmation_s(ClosedLoop())
@@ -80,13 +80,14 @@ class Progress:
             case VisitStarted():
                 if self._current is None or _stage(self._current) != _stage(event):
                     self._phase_began, self._phase_done = time.monotonic(), 0
+                    self._phase_ended = self._phase_began
                 if event.phase in _CONFIRMING and self._confirmation_began is None:
                     self._confirmation_began = self._told = time.monotonic()
                 self._current = event
                 return None
             case VisitEnded(started=started, study=study):
                 self._study = study
-                self._phase_done += 1
+                self._phase_done, self._phase_ended = self._phase_done + 1, time.monotonic()
                 self._after_s, self._told = self._confirmation_s(study), time.monotonic()
                 self._standing = _standing(study, self._goal)
                 again = ", once more" if _seen_before(started, study) else ""
@@ -96,8 +97,7 @@ class Progress:
         """The time left: what the trials that are left take at the present pace, and what follows them."""
         if self._confirmation_began is None:
             return self._remaining_s() + self._after_s
-        left = self._after_s - (time.monotonic() - self._told)
-        return max(0.0, left if self._current is None else min(left, self._remaining_s()))
+        return max(0.0, self._after_s - (time.monotonic() - self._told))
 
     def _confirmation_s(self, study: Study) -> float:
         """What elimination and duel, or the search for a capacity, may take from now on."""
@@ -117,7 +117,7 @@ class Progress:
         line.add_row(
             Text(_label(current), style="bold"),
             ProgressBar(total=current.total, completed=current.number - 1, width=30),
-            Text(f"about {show_duration(self.left_s())} left"),
+            Text(f"about {show_duration(max(self.left_s(), 1.0))} left"),
         )
         table = Table.grid(padding=(0, 2))
         table.add_row("now", Text(_asked(current), overflow="fold"))
@@ -128,10 +128,15 @@ class Progress:
         return Group(line, table)
 
     def _remaining_s(self) -> float:
+        """What the visits that are left of this phase take at its pace, the present one at least nothing."""
         if self._current is None:
             return 0.0
-        pace = (time.monotonic() - self._phase_began) / max(self._phase_done, 1)
-        return (self._current.total - self._current.number + 1) * pace
+        now = time.monotonic()
+        pace = (
+            (self._phase_ended - self._phase_began) / self._phase_done if self._phase_done else now - self._phase_began
+        )
+        after = self._current.total - self._current.number
+        return after * pace + max(0.0, pace - (now - self._phase_ended))
 
 
 def _stage(started: VisitStarted) -> str:
@@ -148,8 +153,10 @@ def _label(started: VisitStarted) -> str:
             return f"reference ({place})"
         case "check":
             return f"check of a shared measurement ({place})"
-        case "elimination" | "soak":
-            return f"{started.phase} {place}"
+        case "elimination":
+            return f"elimination visit {started.number}"
+        case "soak":
+            return f"soak {place}"
         case "duel" | "capacity" | "verification":
             return f"{started.phase} block {place}"
 

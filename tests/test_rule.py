@@ -78,7 +78,7 @@ def _one_batch_is_not_batched() -> None:
 
 
 def _a_partial_batch_waits() -> None:
-    queue = compiled("BATCH:CPU(4)", {"AUTO_BATCH_TIMEOUT": 300}, nireq=3).queue()
+    queue = ov.AsyncInferQueue(compiled("BATCH:CPU(4)", {"AUTO_BATCH_TIMEOUT": 300}, nireq=3).model, 3)
     began = time.perf_counter()
     for _ in range(3):
         queue.start_async({})
@@ -89,7 +89,7 @@ def _a_partial_batch_waits() -> None:
 def _advice_does_not_grow() -> None:
     """Requests beyond the streams are taken, and the runtime runs no more of them at once."""
     crowd = compiled("CPU", _THROUGHPUT, nireq=64)
-    assert len(crowd.queue()) == 64
+    assert len(ov.AsyncInferQueue(crowd.model, 64)) == 64
     assert crowd.optimal_nireq == compiled("CPU", _THROUGHPUT).optimal_nireq < 64 / 16 * len(os.sched_getaffinity(0))
 
 
@@ -97,7 +97,7 @@ def _requests_hold_inputs_and_outputs() -> None:
     core = Runtime(_PLUGINS)
     model = inspect(core, "demo:mlp", {})
     network = reshaped(core.read("demo:mlp"), batch_size=4, shapes={})
-    queue = core.compile(network, Config(device="CPU", nireq=3, batch_size=4)).queue()
+    queue = ov.AsyncInferQueue(core.compile(network, Config(device="CPU", nireq=3, batch_size=4)).model, 3)
     held = sum(tensor.byte_size for request in queue for tensor in (*request.input_tensors, *request.output_tensors))
     assert held == 3 * 4 * model.item_bytes
 

@@ -117,7 +117,7 @@ class TestProgress:
             ("search", 2, "trial 1 (2/9)", ""),
             ("search", 3, "trial 2 (3/9)", ", once more"),
             ("reference", 3, "reference (3/9)", ""),
-            ("elimination", 3, "elimination 3/9", ""),
+            ("elimination", 3, "elimination visit 3", ""),
             ("duel", 3, "duel block 3/9", ""),
         ],
     )

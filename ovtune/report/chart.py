@@ -170,8 +170,8 @@ def _limits(result: Result, metric: LatencyMetric, points: Sequence[Point]) -> t
     """The limits that lie near the points, and sentences about those that do not."""
     goal = result.goal
     wanted: list[tuple[Limit, list[float]]] = []
-    if goal.max_latency_ms is not None and metric in {goal.latency, result.metric}:
-        text = f"at most {given(goal.max_latency_ms)} ms"
+    if goal.max_latency_ms is not None and metric == goal.latency:
+        text = f"{metric} at most {given(goal.max_latency_ms)} ms"
         limit = Limit(on_latency=True, value=goal.max_latency_ms, text=text)
         wanted.append((limit, [_place(p)[0] for p in points]))
     if goal.min_throughput_per_s is not None and goal.against == "throughput":
@@ -180,4 +180,6 @@ def _limits(result: Result, metric: LatencyMetric, points: Sequence[Point]) -> t
         wanted.append((limit, [_place(p)[1] for p in points]))
     near = tuple(one for one, values in wanted if values and min(values) / _FAR <= one.value <= max(values) * _FAR)
     far = [f"The limit of {one.text} lies outside of this chart." for one, _ in wanted if one not in near]
+    if goal.max_latency_ms is not None and metric != goal.latency:
+        far.append(f"The limit of {given(goal.max_latency_ms)} ms is for {goal.latency}: it is no line here.")
     return near, far

@@ -19,7 +19,7 @@ from ovtune.report.palette import SERIES, Mark
 from ovtune.report.palette import Series as Kind
 from ovtune.report.plot import Axis, Key, Panel, Plot, Rule, Section, Series, Spot, Table
 from ovtune.report.row import first_trials
-from ovtune.result import Result
+from ovtune.result import Result, why_unconfirmed
 from ovtune.study import CHOOSING, Phase, Study, Visit, blocks_by_config, last_confirmation
 
 _ASIDE = 0.14
@@ -41,10 +41,10 @@ def _duel(result: Result) -> Panel:
     fight = result.duel or last_duel(result.study)
     title = "The duel, pair by pair"
     if fight is None or not fight.pairs:
-        why = f" ({result.study.stopped})" if result.study.stopped else ""
-        text = f"No duel was held{why}: the recommendation is the most promising config, not a confirmed one."
+        why = why_unconfirmed(result.study)
+        text = f"No duel was held ({why}): the recommendation is the most promising config, not a confirmed one."
         return Panel(name="duel", title=title, text=text)
-    metric, margin = result.metric, result.goal.margin
+    metric, margin = result.verdict.metric or result.metric, result.goal.margin
     throughput: list[Spot] = []
     latency: list[Spot] = []
     rows = []
@@ -89,7 +89,8 @@ def _about(result: Result, fight: Duel) -> str:
     said = [f"{fight.candidate.words} against {baseline}, in {len(fight.pairs)} pairs of fresh blocks."]
     throughput, latency = ratio_of(result.verdict.throughput_ratio), ratio_of(result.verdict.latency_ratio)
     if throughput is not None and latency is not None:
-        said.append(f"Throughput ratio {throughput.full}, {result.metric} latency ratio {latency.full}.")
+        metric = result.verdict.metric or result.metric
+        said.append(f"Throughput ratio {throughput.full}, {metric} latency ratio {latency.full}.")
     settled = result.verdict.pairs
     if not settled:
         said.append("The verdict does not rest on this duel: it was cut off, or held for another goal or baseline.")

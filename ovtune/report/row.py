@@ -16,7 +16,7 @@ from ovtune.evaluator import Failed, Infeasible, SameAs
 from ovtune.figures import Measured
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
 from ovtune.report.number import NONE, Amount, amount, megabytes, number
-from ovtune.result import Result
+from ovtune.result import Result, usual
 from ovtune.study import CHOOSING, Visit, agreement_of, blocks_by_config, reason_of, trials_of
 
 State = Literal["measured", "again", "shared", "infeasible", "failed"]
@@ -228,7 +228,7 @@ def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mappin
 
 def _doubts(config: Config, blocks: Sequence[Block], *, shared: bool) -> Iterable[Caveat]:
     """The caveats of a config's blocks; of another one's that it shares, what that one asked for is left out."""
-    found = [caveat for block in blocks for caveat in block.caveats]
+    found = usual(blocks)
     if not shared:
         return found
     own = doubt.of_read_back(config, blocks[-1].effective) if blocks else []

@@ -109,6 +109,7 @@ class View:
     metrics: tuple[LatencyMetric, ...]
     metric_note: str
     front_title: str
+    duelled: bool
     charts: tuple[Chart, ...]
     drawing: Drawing
     baselines: tuple[BaselineKey, ...]
@@ -154,6 +155,7 @@ def view_of(result: Result, documents: Mapping[str, str] | None = None) -> View:
         metrics=LATENCY_METRICS,
         metric_note=_metric_note(result),
         front_title=f"{'Throughput' if result.goal.against == 'throughput' else 'CPU time'} and latency",
+        duelled=result.measured.source == "duel",
         charts=charts,
         drawing=draw_front(next(c for c in charts if c.metric == result.metric)),
         baselines=_baselines(result, letters),
@@ -238,7 +240,7 @@ def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
             name="mean latency" if metric == "mean" else f"{metric} latency",
             recommended=amount(mine.latency_ms[metric], " ms"),
             baseline=None if same else amount(its.latency_ms[metric], " ms"),
-            ratio=ratio_of(verdict.latency_ratio) if metric == result.metric and not same else None,
+            ratio=ratio_of(verdict.latency_ratio) if metric == verdict.metric and not same else None,
             of_goal=metric == goal.latency,
         )
         for metric in LATENCY_METRICS

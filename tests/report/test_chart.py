@@ -46,9 +46,17 @@ def test_line_is_the_front() -> None:
 @pytest.mark.parametrize(("limit", "drawn"), [(20.0, True), (100_000.0, False)])
 def test_limit(limit: float, drawn: bool) -> None:
     """A latency limit near the points is drawn; one far away is said instead, so that it does not squeeze them."""
-    chart = view_of(sample.result(goal=Goal(max_latency_ms=limit))).chart
+    chart = view_of(sample.result(goal=Goal(latency="p50", max_latency_ms=limit))).chart
     assert bool(chart.limits) is drawn
     assert ("outside of this chart" in chart.note) is not drawn
+
+
+def test_limit_of_another_percentile() -> None:
+    """A limit is a line where its own latency is shown, and nowhere else."""
+    chart = view_of(sample.result(goal=Goal(latency="p95", max_latency_ms=20.0))).chart
+    assert chart.metric == "p50"
+    assert not chart.limits
+    assert "The limit of 20 ms is for p95" in chart.note
 
 
 def test_efficiency() -> None:

@@ -26,9 +26,9 @@ def test_pairs() -> None:
     throughput, latency = found.drawn.series
     one, other = fight.pairs[3]
     assert throughput.spots[3].y == pytest.approx(one.throughput_per_s / other.throughput_per_s, rel=1e-5)
-    assert latency.spots[3].y == pytest.approx(
-        one.latency_ms(result.metric) / other.latency_ms(result.metric), rel=1e-5
-    )
+    metric = result.verdict.metric
+    assert metric is not None
+    assert latency.spots[3].y == pytest.approx(one.latency_ms(metric) / other.latency_ms(metric), rel=1e-5)
     assert len(throughput.spots) == len(latency.spots) == len(found.table.rows) == 20
     assert throughput.mark.symbol != latency.mark.symbol
     assert "Throughput ratio" in found.text

@@ -43,9 +43,9 @@ def test_hover() -> None:
 
 def test_limits() -> None:
     """The goal's limits are lines across the chart, with their text."""
-    goal = Goal(max_latency_ms=20, min_throughput_per_s=100)
+    goal = Goal(latency="p50", max_latency_ms=20, min_throughput_per_s=100)
     shapes = front_figure(view_of(sample.result(goal=goal)).chart)["layout"]["shapes"]
-    assert [shape["label"]["text"] for shape in shapes] == ["at most 20 ms", "at least 100/s"]
+    assert [shape["label"]["text"] for shape in shapes] == ["p50 at most 20 ms", "at least 100/s"]
     assert (shapes[0]["x0"], shapes[1]["y0"]) == (20, 100)
 
 
