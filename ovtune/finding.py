@@ -176,7 +176,7 @@ def _objective(judgement: Judgement, promise: Promise) -> str:
 
 def _interval(ratio: Ratio) -> str:
     low, high = (f"{end:.3f}" if math.isfinite(end) and end > 0 else "?" for end in (ratio.low, ratio.high))
-    return f"{ratio.value:.3f} ({low} to {high})"
+    return f"{ratio.value:.3f} ({low} to {high})" if {low, high} != {"?"} else f"{ratio.value:.3f} (no interval yet)"
 
 
 def _today(blocks: tuple[Block, ...], judgement: Judgement | None) -> list[tuple[str, str]]:
@@ -184,13 +184,15 @@ def _today(blocks: tuple[Block, ...], judgement: Judgement | None) -> list[tuple
         return []
     throughput = math.exp(stats.location(np.log([block.throughput_per_s for block in blocks])))
     latency = float(np.median([block.latency_ms(judgement.metric) for block in blocks]))
-    told = f"{rate(throughput)}/s, {judgement.metric} {milliseconds(latency)}, {len(blocks)} blocks"
+    count = "1 block" if len(blocks) == 1 else f"{len(blocks)} blocks"
+    told = f"{rate(throughput)}/s, {judgement.metric} {milliseconds(latency)}, {count}"
     return [("  today", told)]
 
 
 def _within(absolute: Absolute) -> str:
     inside = f"{absolute.blocks - absolute.outside} of {absolute.blocks}"
-    return f"{inside} blocks within {rate(absolute.low)} to {rate(absolute.high)}/s, {absolute.below} below"
+    blocks = "block" if absolute.blocks == 1 else "blocks"
+    return f"{inside} {blocks} within {rate(absolute.low)} to {rate(absolute.high)}/s, {absolute.below} below"
 
 
 def _absolute(absolute: Absolute, finding: Finding) -> str:

@@ -1,5 +1,6 @@
 """What a search shows on a terminal, and the tables of the other commands: results as renderables, nothing printed."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from ovtune import goal as goals
 from ovtune.comparison import Comparison, common_words, contest_words
 from ovtune.config import Config, shown, spelled
+from ovtune.duel import Ratio
 from ovtune.energy import Access, access
 from ovtune.estimate import Estimate, Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
@@ -20,7 +22,7 @@ from ovtune.figures import Interval, Measured
 from ovtune.finalist import left_s
 from ovtune.goal import Goal
 from ovtune.ledger import Begun, Event, VisitEnded, VisitStarted
-from ovtune.measurement import Block, LatencyMetric
+from ovtune.measurement import Block, LatencyMetric, count_of
 from ovtune.result import Result
 from ovtune.serving import told_of
 from ovtune.soak import Course
@@ -91,7 +93,8 @@ class Progress:
                 self._after_s, self._told = self._confirmation_s(study), time.monotonic()
                 self._standing = _standing(study, self._goal)
                 again = ", once more" if _seen_before(started, study) else ""
-                return f"{_label(started)}: {_asked(started)}{again}: {outcome_words(event.outcome)}"
+                told = outcome_words(event.outcome, self._goal.latency)
+                return f"{_label(started)}: {_asked(started)}{again}: {told}"
 
     def left_s(self) -> float:
         """The time left: what the trials that are left take at the present pace, and what follows them."""
@@ -173,11 +176,13 @@ def _asked(started: VisitStarted) -> str:
     return started.config.words + load
 
 
-def outcome_words(outcome: Outcome) -> str:
-    """What came of a visit, in words."""
+def outcome_words(outcome: Outcome, metric: LatencyMetric = "p50") -> str:
+    """What came of a visit, in words, with the latency ``metric`` where it tells that."""
     match outcome:
         case Block() as block:
-            return f"{rate(block.throughput_per_s)}/s, p50 {milliseconds(block.latency_ms('p50'))}"
+            name: LatencyMetric = metric if count_of(block.latencies, metric) else "p50"
+            held_up = ", held up by other work" if block.contended else ""
+            return f"{rate(block.throughput_per_s)}/s, {name} {milliseconds(block.latency_ms(name))}{held_up}"
         case SameAs():
             return "runs exactly as one that was measured: shared"
         case Infeasible(reason=reason):
@@ -197,11 +202,8 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
     mine = _figures(result.measured, result.goal.latency)
     for name, value in (*_capacity(result, result.recommended), *mine, *_outputs(result, result.recommended)):
         table.add_row(name, value)
-    table.add_row("against", Text(result.baseline.name, overflow="fold"))
-    figures = _figures(result.baseline_measured, result.goal.latency)
-    outputs = _outputs(result, result.baseline.config)
-    for name, value in (*_capacity(result, result.baseline.config), *figures, *outputs):
-        table.add_row(name, value)
+    for name, value in _beside(result):
+        table.add_row(name, Text(value, overflow="fold"))
     for caveat in result.caveats:
         table.add_row("caveat", Text(caveat.text, style="yellow", overflow="fold"))
     if result.sharing.words:
@@ -219,6 +221,31 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
     return Group(Text(verdict.kind.upper() + ": " + verdict.text, style=_VERDICT_STYLES[verdict.kind]), table)
 
 
+def _beside(result: Result) -> list[tuple[str, str]]:
+    """What the recommended config is held against: the baseline with its figures, or where it is that, its rival."""
+    study, verdict = result.study, result.verdict
+    if study.owner(result.recommended) != study.owner(result.baseline.config):
+        figures = _figures(result.baseline_measured, result.goal.latency)
+        outputs = _outputs(result, result.baseline.config)
+        return [("against", result.baseline.name), *_capacity(result, result.baseline.config), *figures, *outputs]
+    rows = [("which is", result.baseline.name)]
+    if verdict.rival is None or verdict.metric is None:
+        return rows
+    rows.append(("rival", verdict.rival.words))
+    ratios = {"throughput": verdict.throughput_ratio, verdict.metric: verdict.latency_ratio}
+    if verdict.work is not None:
+        ratios[verdict.work] = verdict.cost_ratio
+    for name, ratio in ratios.items():
+        if ratio is not None:
+            rows.append((f"  {name}", f"{_times(ratio)} times as much"))
+    return rows
+
+
+def _times(ratio: Ratio) -> str:
+    low, high = (f"{end:.3f}" if math.isfinite(end) and end > 0 else "?" for end in (ratio.low, ratio.high))
+    return f"{ratio.value:.3f} ({low} to {high})"
+
+
 def check(kind: str, sentence: str, rows: Sequence[tuple[str, str]]) -> RenderableType:
     """What a check found: the answer, and the table below it."""
     table = Table.grid(padding=(0, 2))
@@ -231,10 +258,11 @@ def studies(summaries: Sequence[Summary]) -> Table:
     """The list of studies."""
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("study", "model", "trials", "created", "state"):
-        table.add_column(column, overflow="fold", justify="right" if column == "trials" else "left")
+        fixed = column in {"trials", "created"}
+        table.add_column(column, overflow="fold", justify="right" if column == "trials" else "left", no_wrap=fixed)
     for one in summaries:
         state = one.stopped or "running, or cut off"
-        table.add_row(one.name, Text(one.model), str(one.trials), one.created[:16], state)
+        table.add_row(one.name, Text(one.model), str(one.trials), one.created[:16].replace("T", " "), state)
     return table
 
 

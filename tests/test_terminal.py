@@ -28,6 +28,7 @@ from ovtune.tolerance import Judgement
 from ovtune.tuning import CAPACITY_S, CONFIRM_S, Budget
 from ovtune.workload import Streams, StreamsCapacity
 from tests import fake
+from tests.report import sample
 
 STUDY = fake.study()
 SEARCHED = replace(STUDY, visits=tuple(v for v in STUDY.visits if v.phase == "search"), duels={})
@@ -128,7 +129,7 @@ class TestProgress:
         line = progress.update(ended(number, total=9, phase=phase))
         assert line is not None
         assert line.startswith(f"{label}: THROUGHPUT hint on CPU, nireq 2{again}: ")
-        assert re.search(r"\d+/s, p50 [\d.]+ ms$", line)
+        assert re.search(r"\d+/s, p95 [\d.]+ ms$", line)
 
     def test_view_survives_a_study_without_numbers(self) -> None:
         """While all has failed so far, the view shows the trial and no figures."""
@@ -159,10 +160,20 @@ def test_summary_shows_verdict_figures_and_files() -> None:
     assert text.startswith(f"{result.verdict.kind.upper()}: {result.verdict.text}")
     assert result.recommended.words in text
     assert result.baseline.name in text
-    assert len(re.findall(r"throughput +\d+/s \(\d+ to \d+, 20 blocks\)", text)) == 2
+    assert len(re.findall(r"throughput +\d+/s \(\d+ to \d+, 20 blocks\)", text)) == 1
+    assert re.search(r"which is +THROUGHPUT hint on CPU", text)
+    assert re.search(r"rival +LATENCY hint on CPU, synchronous\n +throughput +0\.\d+ \(0\.\d+ to 0\.\d+\) times", text)
     assert "Only 3 inferences" in text
     assert "studies/x/best.json" in text
     assert "studies/x/report.html" in text
+
+
+def test_summary_of_a_winner_shows_both_sides() -> None:
+    """A config that won stands beside the baseline, each with its own figures."""
+    text = shown(terminal.summary(sample.better(), "b", "r"))
+    assert len(re.findall(r"throughput +\d+/s \(\d+ to \d+, \d+ blocks\)", text)) == 2
+    assert "against" in text
+    assert "rival" not in text
 
 
 def test_summary_and_progress_tell_a_capacity() -> None:
@@ -225,8 +236,8 @@ def test_studies_are_listed() -> None:
         Summary(name="two", created="2026-11-21T09:00:00Z", model="demo:mlp", trials=0, stopped=""),
     ]
     lines = shown(terminal.studies(made)).splitlines()
-    assert re.search(r"one +m.onnx +3 +2026-11-20T09:00 +all 3 trials are done", lines[-2])
-    assert re.search(r"two +demo:mlp +0 +2026-11-21T09:00 +running, or cut off", lines[-1])
+    assert re.search(r"one +m.onnx +3 +2026-11-20 09:00 +all 3 trials are done", lines[-2])
+    assert re.search(r"two +demo:mlp +0 +2026-11-21 09:00 +running, or cut off", lines[-1])
 
 
 def test_settings_stand_side_by_side() -> None:

@@ -1,5 +1,6 @@
 """The first requests of a visit as a chart shows them: in lanes, by the batches that they completed in."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,8 @@ from ovtune.measurement import Block
 from ovtune.report.number import number
 
 _MOST = 160
-_TOGETHER, _LEAST_MS = 0.01, 0.02
-"""Requests that end within so much of a typical request's time, or so many ms, ended in one batch."""
+_TOGETHER = 0.25
+"""Requests that end, one after the other, within so much of the shortest request's time were one batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +34,18 @@ class Lanes:
     words: str
 
 
-def lanes_of(block: Block) -> Lanes | None:
-    """The first requests of a visit; None where nobody noted them."""
+def lanes_of(block: Block, size: int | None) -> Lanes | None:
+    """The first requests of a visit; None where nobody noted them.
+
+    Args:
+        block: What was measured.
+        size: How many requests the runtime joins to a batch at most, or None where that is not known.
+    """
     times = block.timeline_ms[:_MOST].astype(float)
     if len(times) == 0:
         return None
     begin, end = times.T
-    batch = _batches(begin, end)
+    batch = _batches(begin, end, size)
     return Lanes(
         begin_ms=tuple(_short(value) for value in begin),
         end_ms=tuple(_short(value) for value in end),
@@ -50,12 +56,15 @@ def lanes_of(block: Block) -> Lanes | None:
     )
 
 
-def _batches(begin: np.ndarray, end: np.ndarray) -> np.ndarray:
-    apart = max(_TOGETHER * float(np.median(end - begin)), _LEAST_MS)
-    order = np.argsort(end, kind="stable")
-    steps = np.diff(end[order], prepend=end[order[0]]) > apart
+def _batches(begin: np.ndarray, end: np.ndarray, size: int | None) -> np.ndarray:
+    """The batch of each request: of those that end together, as many as make one."""
+    apart = _TOGETHER * float(np.min(end - begin)) if size != 1 else -1.0
     batch = np.empty(len(end), dtype=int)
-    batch[order] = np.cumsum(steps)
+    current, held, last = -1, 0, -math.inf
+    for place in np.argsort(end, kind="stable"):
+        if end[place] - last > apart or held == size:
+            current, held = current + 1, 0
+        batch[place], held, last = current, held + 1, end[place]
     return batch
 
 

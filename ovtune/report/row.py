@@ -15,7 +15,7 @@ from ovtune.estimate import Estimate
 from ovtune.evaluator import Failed, Infeasible, SameAs
 from ovtune.figures import Measured
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
-from ovtune.report.number import NONE, Amount, amount, megabytes, number
+from ovtune.report.number import NONE, Amount, amount, megabytes, number, rounded
 from ovtune.result import Result, usual
 from ovtune.study import CHOOSING, Visit, agreement_of, blocks_by_config, reason_of, trials_of
 
@@ -58,7 +58,7 @@ class Row:
             first of its own config, where it is measured once more. None for its own.
         throughput: Inferences per second; None where nothing was measured.
         latency: Each latency metric; empty where nothing was measured.
-        cpu: CPU time per inference; "" where nothing was measured.
+        cpu: CPU time per inference; None where nothing was measured.
         error: The outputs' largest difference from the reference's; None where nothing was measured.
         doubts: The kinds of its caveats, in words.
         caveats: Its caveats, as sentences.
@@ -77,7 +77,7 @@ class Row:
     shares: int | None
     throughput: Amount | None
     latency: Mapping[LatencyMetric, Amount]
-    cpu: str
+    cpu: Amount | None
     error: Amount | None
     doubts: tuple[str, ...]
     caveats: tuple[str, ...]
@@ -213,7 +213,7 @@ def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mappin
         shares=None if shared is None else trials.get(shared),
         throughput=amount(estimate.throughput_per_s, "/s") if estimate else None,
         latency={m: amount(estimate.latency_ms[m], " ms") for m in LATENCY_METRICS} if estimate else {},
-        cpu=f"{number(estimate.cpu_ms_per_inference)} ms" if estimate else "",
+        cpu=_cpu(estimate.cpu_ms_per_inference) if estimate else None,
         error=error_of(result, config) if estimate else None,
         doubts=_kinds(caveats.values()),
         caveats=tuple(c.text for c in caveats.values()),
@@ -224,6 +224,10 @@ def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mappin
         deployable=False,
         file="",
     )
+
+
+def _cpu(ms: float) -> Amount:
+    return Amount(text=f"{number(ms)} ms", value=rounded(ms))
 
 
 def _doubts(config: Config, blocks: Sequence[Block], *, shared: bool) -> Iterable[Caveat]:

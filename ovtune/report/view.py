@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ovtune.agreement import share
+from ovtune.config import Config
 from ovtune.content import Feed
 from ovtune.figures import Measured
 from ovtune.goal import Goal
@@ -18,7 +19,7 @@ from ovtune.report.lane import Lanes, lanes_of
 from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number, ratio_of
 from ovtune.report.plot import Section
 from ovtune.report.progress import progress_of
-from ovtune.report.row import Fact, Row, error_of, facts_of, first_trials, outputs_of, rows_of
+from ovtune.report.row import Fact, Row, error_of, facts_of, first_trials, outputs_of, rows_of, served_by
 from ovtune.result import Result
 from ovtune.serving import told_of
 from ovtune.study import agreement_of, reason_of
@@ -176,9 +177,16 @@ def _lanes(result: Result) -> dict[int, Lanes]:
     for visit in result.study.visits:
         number = trials.get(visit.config.key)
         if number is not None and number not in found and isinstance(visit.outcome, Block):
-            lanes = lanes_of(visit.outcome)
+            lanes = lanes_of(visit.outcome, _joined(visit.config, visit.outcome))
             found |= {} if lanes is None else {number: lanes}
     return found
+
+
+def _joined(config: Config, block: Block) -> int | None:
+    """How many requests the runtime joins at most; None for a GPU with a hint, which does so by itself."""
+    if config.auto_batch_size > 1:
+        return config.auto_batch_size
+    return None if config.hint and "GPU" in served_by(block.effective) else 1
 
 
 def _names(result: Result) -> dict[str, tuple[str, ...]]:

@@ -12,24 +12,32 @@ from tests.value import block
 _times = st.lists(st.tuples(st.floats(0, 1e3), st.floats(0.01, 1e3)), min_size=1, max_size=200)
 
 
-def lanes(*times: tuple[float, float], served: tuple[Serving, ...] = ()) -> Lanes:
+def lanes(*times: tuple[float, float], served: tuple[Serving, ...] = (), size: int | None = 1) -> Lanes:
     """The lanes of these requests."""
-    found = lanes_of(replace(block(), timeline=pack(np.array(times)), served=served))
+    found = lanes_of(replace(block(), timeline=pack(np.array(times)), served=served), size)
     assert found is not None
     return found
 
 
 def test_nothing_noted() -> None:
     """A block that noted no requests has no lanes."""
-    assert lanes_of(block()) is None
+    assert lanes_of(block(), 1) is None
 
 
 def test_a_batch_is_a_fan() -> None:
-    """Requests that start one after the other and end together are one batch."""
-    found = lanes((0, 40), (10, 40.01), (20, 40.02), (30, 40), (45, 90), (50, 90))
+    """Requests that start one after the other and end together are one batch, be their callbacks a little apart."""
+    found = lanes((0, 40), (10, 40.6), (20, 41.2), (30, 41.8), (45, 90), (50, 90), size=4)
     assert found.batch == (0, 0, 0, 0, 1, 1)
     assert found.lane == (0, 1, 2, 3, 0, 1)
     assert "in 2 batches" in found.words
+
+
+def test_no_batch_is_larger_than_can_be() -> None:
+    """Of requests that end together as many are one batch as the runtime joins; of an unknown number, all are."""
+    times = [(0.0, 40.0)] * 6
+    assert lanes(*times, size=4).batch == (0, 0, 0, 0, 1, 1)
+    assert lanes(*times, size=None).batch == (0,) * 6
+    assert lanes(*times, size=1).batch == (0, 1, 2, 3, 4, 5)
 
 
 def test_without_batches() -> None:
