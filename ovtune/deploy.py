@@ -157,6 +157,8 @@ def differences(document: Document, path: str, core: Runtime) -> Iterator[str]:
             yield found.text
     if document.verdict.kind == "unconfirmed":
         yield "the config was not confirmed against OpenVINO's own best answer"
+    if document.verdict.kind == "infeasible":
+        yield "the config did not meet the limits when it was measured: it is the nearest to them"
 
 
 def _digest(document: Document, path: str) -> str:

@@ -416,5 +416,6 @@ def text_of(document: Document) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the document."""
-    return Document.model_json_schema()
+    """The JSON Schema of the document, as the package ships it in ``document.schema.json``."""
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"{FORMAT}, version {VERSION}"}
+    return Document.model_json_schema() | draft

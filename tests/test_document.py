@@ -271,6 +271,12 @@ def test_schema_describes_what_is_written() -> None:
         assert list(validator.iter_errors(tree() | change))
 
 
+def test_schema_is_shipped() -> None:
+    """The file in the package is the schema of today's documents, as ``json.dumps(schema(), indent=2)`` writes it."""
+    shipped = Path(documents.__file__).with_name("document.schema.json")
+    assert shipped.read_text(encoding="utf-8") == json.dumps(schema(), indent=2) + "\n"
+
+
 def test_file_is_read(tmp_path: Path) -> None:
     """A document is read from its file."""
     write(tmp_path / "best.json", TEXT)
