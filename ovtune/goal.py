@@ -67,6 +67,22 @@ def usual(goal: Goal) -> Prefer:
     return "balanced" if goal.max_latency_ms is None else "throughput"
 
 
+def limits(goal: Goal) -> tuple[str, ...]:
+    """The limits of a goal, in words."""
+    found = []
+    if goal.max_latency_ms is not None:
+        found.append(f"{goal.latency} at most {goal.max_latency_ms:,.9g} ms")
+    if goal.min_throughput_per_s is not None:
+        found.append(f"at least {goal.min_throughput_per_s:,.9g}/s")
+    if goal.max_memory_bytes is not None:
+        found.append(f"memory at most {goal.max_memory_bytes / 1e6:,.9g} MB")
+    if goal.max_error is not None:
+        found.append(f"outputs off by at most {share(goal.max_error)} of their largest")
+    if goal.deadline_ms is not None:
+        found.append(f"a frame is late after {goal.deadline_ms:,.9g} ms")
+    return tuple(found)
+
+
 def breaches(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> tuple[str, ...]:
     """The limits that an estimate breaks, in words; ``metric`` stands in for an objective not yet available."""
     found = []

@@ -9,6 +9,7 @@ from optuna.distributions import CategoricalDistribution
 
 from ovtune.config import Scalar, parameters
 from ovtune.estimate import Unavailable
+from ovtune.objective import objective_of
 from ovtune.result import Result
 from ovtune.wanted import UNSET
 
@@ -24,12 +25,12 @@ class Importance:
 
     Attributes:
         parameter: Its name.
-        throughput: For throughput.
+        weighed: For what the latency is weighed against.
         latency: For the latency by which the configs are compared.
     """
 
     parameter: str
-    throughput: float
+    weighed: float
     latency: float
 
 
@@ -48,11 +49,12 @@ def importances(result: Result) -> tuple[Importance, ...]:
     rows = [parameters(config) for config in configs]
     names = [name for name in dict.fromkeys(n for row in rows for n in row) if len({row.get(name) for row in rows}) > 1]
     table = [{name: row.get(name, UNSET) for name in names} for row in rows]
-    fast = [-math.log(result.estimates[config.key].throughput_per_s.value) for config in configs]
+    objective = objective_of(result.goal, result.estimates.values())
+    costly = [-objective.merit(objective.value(result.estimates[config.key])) for config in configs]
     slow = [math.log(told[config].value) for config in configs]
-    throughput, latency = _importances(table, fast), _importances(table, slow)
-    found = [Importance(parameter=n, throughput=throughput[n], latency=latency[n]) for n in names]
-    return tuple(sorted(found, key=lambda one: -max(one.throughput, one.latency)))
+    weighed, latency = _importances(table, costly), _importances(table, slow)
+    found = [Importance(parameter=n, weighed=weighed[n], latency=latency[n]) for n in names]
+    return tuple(sorted(found, key=lambda one: -max(one.weighed, one.latency)))
 
 
 def _importances(table: Sequence[Mapping[str, Scalar]], values: Sequence[float]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ovtune import goal as goals
-from ovtune.comparison import Comparison, common_words, contest_words
+from ovtune.comparison import Comparison, common_words, contest_words, notes_of
 from ovtune.config import Config, shown, spelled
 from ovtune.duel import Ratio
 from ovtune.energy import Access, access
@@ -267,12 +267,12 @@ def studies(summaries: Sequence[Summary]) -> Table:
 
 
 def comparison(found: Comparison, names: tuple[str, str]) -> RenderableType:
-    """Two studies beside each other: who wins for each preference, and what differs around them."""
+    """Two studies beside each other: what is to be known, who wins for each preference, what differs around them."""
     contests = Table(box=box.SIMPLE_HEAD)
     for column in ("for", "ahead", *names):
         contests.add_column(column, overflow="fold")
     for one in found.contests:
-        sides = [Text(f"{side.config.words}: {_short(side, found.metric)}") for side in (one.first, one.second)]
+        sides = [Text(f"{side.config.words}: {_short(side, found)}") for side in (one.first, one.second)]
         style = "bold" if one.winner in {"first", "second"} else ""
         contests.add_row(one.prefer, Text(contest_words(one, names), style=style), *sides)
     changes = Table(box=box.SIMPLE_HEAD)
@@ -282,13 +282,15 @@ def comparison(found: Comparison, names: tuple[str, str]) -> RenderableType:
         if change.differs:
             changes.add_row(change.name, Text(change.first), Text(change.second))
     around = changes if changes.row_count else Text("Nothing differs around them.")
-    return Group(Text(common_words(found, names)), contests, around)
+    notes = [Text(note) for note in notes_of(found, names)]
+    return Group(*notes, Text(common_words(found, names)), contests, around)
 
 
-def _short(estimate: Estimate, metric: LatencyMetric) -> str:
+def _short(estimate: Estimate, found: Comparison) -> str:
+    metric, objective = found.metric, found.objective
     latency = estimate.latency_ms[metric]
     shown = f"{metric} unavailable" if isinstance(latency, Unavailable) else f"{metric} {milliseconds(latency.value)}"
-    return f"{rate(estimate.throughput_per_s.value)}/s, {shown}"
+    return f"{objective.prefix}{rate(objective.value(estimate))}{objective.unit}, {shown}"
 
 
 def settings(config: Config, effective: Mapping[str, object]) -> Table:

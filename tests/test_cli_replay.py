@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,51 @@ def test_compare(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("OVTUNE_STORAGE")
     lost = ovtune(tmp_path, "compare", "mobilenet-replay", "gone/mobilenet-replay")
     assert (lost.returncode, "there are no studies in gone" in lost.stderr) == (1, True)
+
+
+@pytest.fixture(scope="module")
+def searched(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the studies one and other in its studies folder."""
+    folder = tmp_path_factory.mktemp("searched")
+    for name in ("one", "other"):
+        arguments = ("--trials", "6", "--latency", "p50", "--study", name, "--quiet")
+        assert ovtune(folder, "search", "--replay", str(recorded), *arguments).returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize("first", ["studies/one", "studies/one/", "./studies/one/", "one/"])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_compare_takes_what_the_shell_completes(
+    first: str, elsewhere: bool, searched: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder of a study's files names it, with or without a slash behind, and wherever the database is."""
+    if elsewhere:
+        folder = tmp_path / "copy"
+        shutil.copytree(searched, folder)
+        (folder / "studies/ovtune.db").rename(folder / "moved.db")
+        monkeypatch.setenv("OVTUNE_STORAGE", f"sqlite:///{folder / 'moved.db'}")
+        searched = folder
+    done = ovtune(searched, "compare", first, "other", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["studies"] == ["one", "other"]
+    assert f"under the goal of {first.rstrip('/')} (p50 latency)" in told["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("one", "one"), "one and one are the same study"),
+        (("one", "studies/one/"), "one and studies/one are the same study"),
+        (("", "one"), "a study's name is empty: give NAME, or FOLDER/NAME"),
+        (("one", "/"), "a study's name is empty: give NAME, or FOLDER/NAME"),
+    ],
+)
+def test_compare_refuses(names: tuple[str, str], says: str, searched: Path) -> None:
+    """A study is not compared with itself, however it is named, and one without a name is told as such."""
+    done = ovtune(searched, "compare", *names)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 import dataclasses
+import json
 import math
+from typing import Any
 
 import pytest
 
-from ovtune.comparison import common_words, compare, contest_words, tree
+from ovtune.comparison import Comparison, common_words, compare, contest_words, notes_of, tree
 from ovtune.config import Config
 from ovtune.goal import Goal
 from ovtune.measurement import Block
+from ovtune.objective import CPU_TIME
 from ovtune.result import Result, conclude
 from ovtune.study import Study
+from ovtune.workload import PoissonCapacity
 from tests import fake
 from tests.report import sample
 
@@ -31,9 +35,9 @@ def test_a_study_and_itself() -> None:
     result = sample.result()
     found = compare(result, result)
     assert {c.winner for c in found.contests} <= {"neither", "open"}
-    assert all(c.ratio.value == 1 for c in found.contests)
+    assert all(c.ratio is not None and c.ratio.value == 1 for c in found.contests)
     assert found.common is not None
-    assert found.common.throughput.value == 1
+    assert found.common.weighed.value == 1
     assert not any(c.differs for c in found.circumstances)
 
 
@@ -44,9 +48,10 @@ def test_a_clear_winner(times: float, winner: str) -> None:
     found = compare(conclude(made, made.goal), faster(made, times))
     assert {c.winner for c in found.contests} == {winner}
     throughput = next(c for c in found.contests if c.prefer == "throughput")
+    assert throughput.ratio is not None
     assert throughput.ratio.value == pytest.approx(times)
     assert found.common is not None
-    assert found.common.throughput.low <= times * (1 + 1e-9)
+    assert found.common.weighed.low <= times * (1 + 1e-9)
     assert found.common.latency.value == pytest.approx(1 / times, rel=1e-5)
     words = contest_words(throughput, NAMES)
     assert words.startswith(f"{'new' if times > 1 else 'old'}, 50% better (")
@@ -104,6 +109,151 @@ def test_the_goal_is_that_of_the_first() -> None:
 
 def test_json() -> None:
     """The comparison as plain values names both studies, each contest's winner and configs, and what differs."""
-    told = tree(compare(sample.result(), sample.result()))
+    told = plain(compare(sample.result(), sample.result()))
     assert told["studies"] == ["mobilenet", "mobilenet"]
-    assert {"prefer", "winner", "ratio", "configs"} <= told["contests"][0].keys()  # type: ignore[index]
+    assert {"prefer", "winner", "ratio", "configs"} <= told["contests"][0].keys()
+    assert told["common"].keys() == {"configs", "throughput", "latency"}
+
+
+def plain(found: Comparison) -> dict[str, Any]:
+    """The comparison as whoever reads its JSON gets it."""
+    told: dict[str, Any] = json.loads(json.dumps(tree(found, NAMES)))
+    return told
+
+
+def test_json_holds_the_figures() -> None:
+    """Beside each side's config stands what it does, with intervals where there are any."""
+    made = sample.study()
+    found = compare(conclude(made, made.goal), faster(made, 1.5))
+    contest = found.contests[0]
+    figures = plain(found)["contests"][0]["figures"]
+    assert len(figures) == 2
+    for side, told in zip((contest.first, contest.second), figures, strict=True):
+        fast = side.throughput_per_s
+        assert told["throughput_per_s"] == {"value": fast.value, "low": fast.low, "high": fast.high}
+        assert told["latency_ms"].keys() == {found.metric}
+        latency = told["latency_ms"][found.metric]
+        assert latency["low"] < latency["value"] < latency["high"]
+        assert told["cpu_ms_per_inference"] == side.cpu_ms_per_inference
+        assert told["energy_mj_per_inference"] is None
+
+
+def notes(first: Result, second: Result) -> str:
+    """What is said before the outcomes of two studies."""
+    return " ".join(notes_of(compare(first, second), NAMES))
+
+
+def changed(made: Study, **changes: object) -> Result:
+    """What ``made`` says with another setup."""
+    return faster(made, 1.0, **changes)
+
+
+def test_the_goal_that_is_used_is_said() -> None:
+    """It is said whose goal is used and what it asks for, and no more where the other study has the same one."""
+    goal = Goal(max_latency_ms=25.0, prefer="throughput")
+    said = notes(sample.result(goal=goal), sample.result(goal=goal))
+    assert "under the goal of old (p95 latency; p95 at most 25 ms)" in said
+    assert "is another one" not in said
+    assert "differ" not in said.replace("differences", "")
+
+
+def test_other_goals() -> None:
+    """Where the goals differ that is said, and each part that differs is among the circumstances."""
+    first, second = sample.result(), sample.result(goal=Goal(latency="p99", prefer="latency", max_latency_ms=25.0))
+    found = compare(first, second)
+    around = {c.name: (c.first, c.second) for c in found.circumstances if c.differs}
+    assert around == {
+        "latency of the goal": ("p95", "p99"),
+        "preferred": ("balanced", "latency"),
+        "limits": ("none", "p99 at most 25 ms"),
+    }
+    said = notes(first, second)
+    assert "The goal of new is another one (latency of the goal, preferred, limits) and is not used." in said
+
+
+def test_another_percentile() -> None:
+    """Where not all configs have the percentile of the goal, it is said by which one they are compared."""
+    found = compare(sample.result(), sample.result())
+    assert (found.goal.latency, found.metric) == ("p95", "p50")
+    assert "enough samples for p95, which the goal asks for: latencies are compared by p50" in notes(
+        sample.result(), sample.result()
+    )
+    goal = Goal(latency="p50")
+    assert "enough samples" not in notes(sample.result(goal=goal), sample.result(goal=goal))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_other_loads_have_no_winner(turned: bool) -> None:
+    """Under other loads nothing is compared, however far the figures lie apart, in words and in JSON."""
+    first, second = (sample.offered(), sample.result()) if turned else (sample.result(), sample.offered())
+    found = compare(first, second)
+    assert not found.alike
+    assert found.common is None
+    assert {(c.winner, c.ratio) for c in found.contests} == {("incomparable", None)}
+    assert {contest_words(c, NAMES) for c in found.contests} == {"the loads differ: nothing is compared"}
+    assert "loads differ" in common_words(found, NAMES)
+    loads = ("interval:20ms; closed", "closed; interval:20ms")[not turned]
+    assert f"The loads differ ({loads})" in notes(first, second)
+    assert "--against" not in notes(first, second)
+    told = plain(found)
+    assert {(one["winner"], one["ratio"]) for one in told["contests"]} == {("incomparable", None)}
+    assert told["common"] is None
+    assert any("The loads differ" in note for note in told["notes"])
+
+
+def test_a_capacity_is_searched_in_a_closed_loop() -> None:
+    """A study that asks for a capacity was searched under the load of one that does not: they are compared."""
+    made = sample.study(goal=Goal(latency="mean", prefer="throughput", max_latency_ms=50.0))
+    found = compare(conclude(made, made.goal), changed(made, workload=PoissonCapacity()))
+    assert found.alike
+    assert {c.name for c in found.circumstances if c.differs} == {"load"}
+
+
+def test_other_models() -> None:
+    """Two models are compared, and it is said that they are two."""
+    made = sample.study()
+    model = dataclasses.replace(made.setup.model, sha256="1" * 64)
+    other = faster(made, 1.5, model=model)
+    found = compare(conclude(made, made.goal), other)
+    assert {c.winner for c in found.contests} == {"second"}
+    assert "The models differ" in notes(conclude(made, made.goal), other)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_variants_are_one_model(turned: bool) -> None:
+    """A study of a file that the other one knows as a variant of its model is of no other model."""
+    made = sample.study()
+    variant = dataclasses.replace(made.setup.model, sha256="1" * 64)
+    both = (changed(made, variants={"INT8": variant}), changed(made, model=variant))
+    assert "The models differ" not in notes(*(both[::-1] if turned else both))
+
+
+@pytest.mark.parametrize(
+    ("energy", "key", "name"),
+    [(False, "cpu_time", "CPU time per inference"), (True, "energy", "energy per inference")],
+)
+def test_an_offered_load(energy: bool, key: str, name: str) -> None:
+    """Where both were put under one offered load, its throughput is not compared, but what an inference costs."""
+    costly = sample.offered(energy=energy)
+    cheap = faster_under_load(2.0, energy=energy)
+    found = compare(costly, cheap)
+    assert [(c.prefer, c.winner) for c in found.contests] == [("efficiency", "second"), ("latency", "second")]
+    assert found.common is not None
+    assert found.common.weighed.value == pytest.approx(0.5)
+    assert f"0.50 times (0.50 to 0.50) the {name}" in common_words(found, NAMES)
+    assert plain(found)["common"].keys() == {"configs", key, "latency"}
+
+
+def test_energy_is_not_compared_with_cpu_time() -> None:
+    """Where one of the studies does not tell its energy, both are compared by CPU time."""
+    found = compare(sample.offered(energy=True), sample.offered())
+    assert found.objective is CPU_TIME
+    assert found.contests[0].ratio is not None
+    assert found.contests[0].ratio.value == 1
+
+
+def faster_under_load(times: float, *, energy: bool) -> Result:
+    """A study under the offered load in which everything takes so many times less."""
+    sped = faster(sample.study(), times).study
+    made = sample.under(sped, energy=energy)
+    return conclude(made, made.goal)

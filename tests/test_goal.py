@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ovtune.errors import UsageError
 from ovtune.estimate import Estimate, Quantity, comparable
-from ovtune.goal import Goal, Prefer, breaches, common_metric, front, merit, ranked, usual
+from ovtune.goal import Goal, Prefer, breaches, common_metric, front, limits, merit, ranked, usual
 from tests.value import told
 
 _measured = st.integers(100, 10**7).map(lambda n: n / 1000)
@@ -173,3 +173,23 @@ def test_efficiency_is_energy_where_all_tell_it() -> None:
 def test_what_is_preferred_where_it_is_left_open(goal: Goal, prefer: Prefer) -> None:
     """Within a latency limit the most throughput; under a given load the least latency, or within limits least work."""
     assert usual(goal) == prefer
+
+
+def test_limits_in_words() -> None:
+    """Each limit is told as it was given, without an exponent; a goal without limits has no words."""
+    goal = Goal(
+        latency="p99",
+        max_latency_ms=33.3,
+        min_throughput_per_s=2e6,
+        max_memory_bytes=1.5e9,
+        max_error=0.01,
+        deadline_ms=40.0,
+    )
+    assert limits(goal) == (
+        "p99 at most 33.3 ms",
+        "at least 2,000,000/s",
+        "memory at most 1,500 MB",
+        "outputs off by at most 1 % of their largest",
+        "a frame is late after 40 ms",
+    )
+    assert limits(Goal()) == ()

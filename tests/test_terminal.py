@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 
 from ovtune import terminal
 from ovtune.caveat import Caveat
+from ovtune.comparison import compare
 from ovtune.config import Config
 from ovtune.environment import Device
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
@@ -379,3 +380,38 @@ def test_summary_says_why_a_search_ended_early() -> None:
     early = replace(RESULT, study=replace(STUDY, stopped="the last 5 trials gained nothing"))
     assert re.search(r"ended +the last 5 trials gained nothing", shown(terminal.summary(early, "b", "r")))
     assert not re.search(r"^ended", shown(terminal.summary(RESULT, "b", "r")), re.MULTILINE)
+
+
+class TestComparison:
+    def test_notes_stand_above_the_tables(self) -> None:
+        """Whose goal is used, by which percentile, and what does not compare is said before the winners."""
+        told = shown(terminal.comparison(compare(sample.result(), sample.offered()), ("old", "new")))
+        above, _, below = told.partition("ahead")
+        assert "under the goal of old" in above
+        assert "compared by p50" in above
+        assert "The loads differ (closed; interval:20ms)" in above
+        assert "the loads differ: nothing is compared" in below
+        assert "better" not in below
+
+    def test_another_goal_and_model(self) -> None:
+        """What differs in goals and models is said, and stands in the table of what differs."""
+        goal = Goal(latency="p90", prefer="latency", max_latency_ms=25.0)
+        other = sample.study(goal=goal)
+        model = replace(other.setup.model, sha256="1" * 64)
+        second = conclude(replace(other, setup=replace(other.setup, model=model)), goal)
+        told = shown(terminal.comparison(compare(sample.result(), second), ("old", "new")))
+        assert "The models differ" in told.partition("ahead")[0]
+        for name in ("latency of the goal", "preferred", "limits", "SHA-256"):
+            assert name in told.partition("differs ")[2]
+
+    def test_throughput(self) -> None:
+        """In a closed loop the sides are told by throughput and latency."""
+        told = shown(terminal.comparison(compare(sample.result(), sample.result()), ("old", "new")))
+        assert re.search(r": [0-9.]+/s, p50 [0-9.]+ ms", told)
+        assert "CPU time" not in told
+
+    def test_offered_load(self) -> None:
+        """Under an offered load the sides are told by CPU time and latency."""
+        told = shown(terminal.comparison(compare(sample.offered(), sample.offered()), ("old", "new")))
+        assert re.search(r": CPU time [0-9.]+ ms, p50 [0-9.]+ ms", told)
+        assert "50/s" not in told

@@ -3,12 +3,15 @@
 import json
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ovtune import option
 from ovtune.cli.console import NARROW, place_of, say, show
+
+if TYPE_CHECKING:
+    from ovtune.place import Place
 
 
 def report(
@@ -47,26 +50,44 @@ def compare(
     """Compare two studies: who wins for each goal, what changed around them, and what is more than noise."""
     from ovtune import report, terminal, whole
     from ovtune.comparison import compare, tree
-    from ovtune.place import Place
+    from ovtune.errors import UsageError
     from ovtune.result import conclude
 
     known = []
-    for name in (first, second):
-        folder, _, own = name.rpartition("/")
-        place = Place(folder=Path(folder), named=True) if folder else place_of(studies, storage)
+    names = (first.rstrip("/"), second.rstrip("/"))
+    for name in names:
+        place, own = _named(name, studies, storage)
         with place.open() as store:
             known.append(store.load(own))
+    if known[0] == known[1]:
+        raise UsageError(f"{names[0]} and {names[1]} are the same study: name two different ones")
     found = compare(*(conclude(study, study.goal) for study in known))
-    names = (first, second)
     target = out or studies / known[0].name / f"against-{known[1].name}.html"
     whole.write(target, report.render_comparison(found, names))
     if as_json:
-        print(json.dumps(tree(found)))
+        print(json.dumps(tree(found, names)))
     else:
         show(terminal.comparison(found, names), width=NARROW)
         print(target)
     if open_:
         webbrowser.open(target.resolve().as_uri())
+
+
+def _named(name: str, studies: Path, storage: str | None) -> "tuple[Place, str]":
+    """The place and the own name of a study that is named ``NAME`` or ``FOLDER/NAME``."""
+    from ovtune.errors import UsageError
+    from ovtune.place import Place
+
+    folder, _, own = name.rpartition("/")
+    if not own:
+        raise UsageError("a study's name is empty: give NAME, or FOLDER/NAME for one of another folder")
+    if not folder:
+        return place_of(studies, storage), own
+    place = Place(folder=Path(folder), named=True)
+    # The shell completes a study of the studies folder to the folder of its files; the database may be elsewhere.
+    if not place.exists and (studies / own).is_dir() and place.folder.resolve() == studies.resolve():
+        return place_of(studies, storage), own
+    return place, own
 
 
 def best(

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ovtune import goal as goals
-from ovtune.estimate import Estimate, Quantity
+from ovtune.estimate import Quantity
 from ovtune.measurement import LATENCY_METRICS, LatencyMetric
-from ovtune.report.number import Amount, amount, given, number, rounded
+from ovtune.objective import objective_of
+from ovtune.report.number import Amount, amount, given, weighed
 from ovtune.report.palette import Role
 from ovtune.report.row import Row, first_trials
 from ovtune.result import Result
@@ -67,7 +68,7 @@ class Chart:
         points: The configs, those that matter most last, so that they are drawn on top.
         line: The front's points by rising latency.
         front: Their trials.
-        balanced: The trial of the balanced point: the most throughput / latency; None where CPU time is weighed.
+        balanced: The trial of the balanced point: the most throughput / latency; None where a cost is weighed.
         limits: The goal's limits that lie near enough to be drawn.
         note: What is not drawn, in words; "" where everything is.
     """
@@ -96,21 +97,13 @@ def charts_of(result: Result, rows: Sequence[Row], letters: Mapping[str, str]) -
     return tuple(chart for chart in charts if chart.points)
 
 
-def weighed(estimate: Estimate, result: Result) -> Amount:
-    """What latency is weighed against on the front: throughput, or under a given load the CPU time."""
-    if result.goal.against == "throughput":
-        return amount(estimate.throughput_per_s, "/s")
-    cpu_ms = estimate.cpu_ms_per_inference
-    return Amount(text=f"{number(cpu_ms)} ms", value=rounded(cpu_ms))
-
-
 def _rows_by_config(result: Result, rows: Sequence[Row]) -> dict[str, Row]:
     by_number = {row.number: row for row in rows}
     return {key: by_number[trial] for key, trial in first_trials(result.study.visits).items()}
 
 
 def _chart(result: Result, metric: LatencyMetric, trials: Mapping[str, Row], letters: Mapping[str, str]) -> Chart:
-    against = result.goal.against
+    against, objective = result.goal.against, objective_of(result.goal, result.estimates.values())
     told = {k: e for k, e in result.estimates.items() if isinstance(e.latency_ms[metric], Quantity) and k in trials}
     front = goals.front(told.values(), metric, against)
     ahead = {e.config.key for e in front}
@@ -123,7 +116,7 @@ def _chart(result: Result, metric: LatencyMetric, trials: Mapping[str, Row], let
         if key == best:
             role = "recommended"
         latency = amount(estimate.latency_ms[metric], " ms")
-        points.append(_point(trials[key], role, letters.get(key, ""), latency, weighed(estimate, result)))
+        points.append(_point(trials[key], role, letters.get(key, ""), latency, weighed(estimate, objective)))
     order: tuple[Role, ...] = ("other", "front", "baseline", "recommended")
     points.sort(key=lambda p: order.index(p.role))
     by_trial = {p.trial: p for p in points}
@@ -137,7 +130,7 @@ def _chart(result: Result, metric: LatencyMetric, trials: Mapping[str, Row], let
     return Chart(
         metric=metric,
         x_title=f"{metric} latency (ms)",
-        y_title="throughput (inferences/s)" if against == "throughput" else "CPU time per inference (ms)",
+        y_title=objective.title,
         points=tuple(points),
         line=tuple(_place(by_trial[trial]) for trial in on_line),
         front=on_line,

@@ -9,6 +9,7 @@ import numpy as np
 
 from ovtune import stats
 from ovtune.measurement import CONTENDED, Block
+from ovtune.objective import objective_of
 from ovtune.report.number import NONE, number, rounded
 from ovtune.report.palette import SERIES
 from ovtune.report.plot import Axis, Key, Panel, Plot, Rule, Series, Spot, Table
@@ -81,9 +82,10 @@ def version() -> str:
 def course(result: Result) -> Panel:
     """How fast the host was over time: each block beside its config's own location."""
     blocks = _all_blocks(result)
+    objective = objective_of(result.goal, [block for _, block in blocks])
     groups: dict[str, list[float]] = {}
     for key, block in blocks:
-        groups.setdefault(key, []).append(math.log(block.throughput_per_s))
+        groups.setdefault(key, []).append(math.log(objective.value(block)))
     middle = {key: stats.location(np.array(logs)) for key, logs in groups.items() if len(logs) >= _REPEATED}
     reference = result.study.setup.reference
     own = None if reference is None else result.study.owner(reference)
@@ -94,12 +96,14 @@ def course(result: Result) -> Panel:
     for key, block in blocks:
         if key not in middle:
             continue
-        ratio = math.exp(math.log(block.throughput_per_s) - middle[key])
+        value = objective.value(block)
+        ratio = math.exp(math.log(value) - middle[key])
         minutes = (block.started_at - began) / 60
-        spot = Spot(x=rounded(minutes), y=rounded(ratio), text=f"{minutes:.1f} min: {ratio:.3f} of its own throughput")
+        text = f"{minutes:.1f} min: {ratio:.3f} of its own {objective.short}"
+        spot = Spot(x=rounded(minutes), y=rounded(ratio), text=text)
         (ours if key == own else others).append(spot)
         if key == own:
-            rows.append((f"{minutes:.1f}", f"{number(block.throughput_per_s)}/s", f"{ratio:.3f}"))
+            rows.append((f"{minutes:.1f}", f"{number(value)}{objective.unit}", f"{ratio:.3f}"))
     title = "The host's course"
     if not (ours or others):
         return Panel(name="course", title=title, text="No config was visited often enough to show it.")
@@ -111,13 +115,14 @@ def course(result: Result) -> Panel:
         name="course",
         title=title,
         text=(
-            f"Throughput of each block beside the location of its own config, where that has at least {_REPEATED}. "
+            f"{objective.heading} of each block beside the location of its own config, where that has at least "
+            f"{_REPEATED}. "
             "Without noise all dots would lie on the line."
         ),
         plot=Plot(
-            label="throughput of each block beside its config's location over time",
+            label=f"{objective.short} of each block beside its config's location over time",
             x=Axis(title="time (minutes)"),
-            y=Axis(title="relative throughput"),
+            y=Axis(title=f"relative {objective.short}"),
             series=series,
             rules=(Rule(at=1.0, strong=True),),
             low=True,
@@ -126,7 +131,7 @@ def course(result: Result) -> Panel:
             Key(mark=SERIES["reference"], text="the reference: no settings, visited again and again"),
             Key(mark=SERIES["search"], text="other configs"),
         ),
-        table=Table(columns=("minutes", "throughput of the reference", "relative"), rows=tuple(rows)),
+        table=Table(columns=("minutes", f"{objective.short} of the reference", "relative"), rows=tuple(rows)),
     )
 
 

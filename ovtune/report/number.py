@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 
 from ovtune.duel import Ratio
-from ovtune.estimate import Quantity, Unavailable
+from ovtune.estimate import Estimate, Quantity, Unavailable
 from ovtune.figures import Interval
+from ovtune.objective import Objective
 
 NONE = "\u2013"
 _DIGITS = 3
@@ -76,6 +77,14 @@ def amount(told: Interval | Quantity | Unavailable, unit: str) -> Amount:
         low=rounded(told.low) if ends else None,
         high=rounded(told.high) if ends else None,
     )
+
+
+def weighed(estimate: Estimate, objective: Objective) -> Amount:
+    """What latency is weighed against, with its interval where there is one."""
+    told = objective.read(estimate)
+    if isinstance(told, Quantity):
+        return amount(told, objective.unit)
+    return Amount(text=f"{number(told)}{objective.unit}", value=rounded(told))
 
 
 def ratio_of(ratio: Ratio | None) -> Amount | None:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from ovtune import goal as goals
-from ovtune.comparison import Comparison, Contest, common_words, contest_words
+from ovtune.comparison import Comparison, Contest, common_words, contest_words, notes_of
 from ovtune.estimate import Estimate, Quantity
 from ovtune.report.course import version
-from ovtune.report.number import amount, rounded
+from ovtune.report.number import amount, rounded, weighed
 from ovtune.report.palette import SIDES, Mark
 from ovtune.report.plot import Axis, Key, Panel, Plot, Series, Spot, Table
 from ovtune.result import Result
@@ -41,7 +41,7 @@ class Versus:
     version: str
     names: tuple[str, str]
     common: str
-    note: str
+    notes: tuple[str, ...]
     contests: tuple[ContestRow, ...]
     changes: tuple[Change, ...]
     fronts: Panel
@@ -53,7 +53,7 @@ def versus_of(comparison: Comparison, names: tuple[str, str]) -> Versus:
         version=version(),
         names=names,
         common=common_words(comparison, names),
-        note=note_of(comparison, names),
+        notes=notes_of(comparison, names),
         contests=tuple(_row(contest, comparison, names) for contest in comparison.contests),
         changes=tuple(
             Change(name=c.name, first=c.first, second=c.second, differs=c.differs) for c in comparison.circumstances
@@ -62,28 +62,11 @@ def versus_of(comparison: Comparison, names: tuple[str, str]) -> Versus:
     )
 
 
-def note_of(comparison: Comparison, names: tuple[str, str]) -> str:
-    """What is to be known before the figures are believed."""
-    beginning = (
-        f"Both under the goal of {names[0]}, by the estimates of search and elimination. The intervals hold the noise "
-        "between blocks, not a change of the host from one study to the other: run both anew, or let ovtune check "
-        "--against decide in one job."
-    )
-    said = [beginning]
-    if comparison.metric != comparison.goal.latency:
-        said.append(
-            f"Not every config has enough samples for {comparison.goal.latency}: compared by {comparison.metric}."
-        )
-    loads = {c.name: c for c in comparison.circumstances}["load"]
-    if loads.differs:
-        said.append(f"The loads differ ({loads.first}; {loads.second}): their figures do not compare.")
-    return " ".join(said)
-
-
 def figures_of(estimate: Estimate, comparison: Comparison) -> str:
     """What a config does, in words."""
     latency = amount(estimate.latency_ms[comparison.metric], " ms")
-    return f"{amount(estimate.throughput_per_s, '/s').full}, {comparison.metric} {latency.full}"
+    objective = comparison.objective
+    return f"{objective.prefix}{weighed(estimate, objective).full}, {comparison.metric} {latency.full}"
 
 
 def _row(contest: Contest, comparison: Comparison, names: tuple[str, str]) -> ContestRow:
@@ -99,16 +82,17 @@ def _row(contest: Contest, comparison: Comparison, names: tuple[str, str]) -> Co
 
 def _fronts(comparison: Comparison, names: tuple[str, str]) -> Panel:
     """The fronts over each other, with all measured configs behind them."""
+    objective = comparison.objective
     both = tuple(zip(names, (comparison.first, comparison.second), SIDES, strict=True))
     rows = tuple(
         (
             name,
             e.config.words,
-            amount(e.throughput_per_s, "/s").full,
+            weighed(e, objective).full,
             amount(e.latency_ms[comparison.metric], " ms").full,
         )
         for name, result, _ in both
-        for e in goals.front(result.estimates.values(), comparison.metric, "throughput")
+        for e in goals.front(result.estimates.values(), comparison.metric, comparison.goal.against)
     )
     series = tuple(one for name, result, marks in both for one in _series(name, result, marks, comparison))
     return Panel(
@@ -116,33 +100,33 @@ def _fronts(comparison: Comparison, names: tuple[str, str]) -> Panel:
         title="The fronts",
         text="Every measured config; the line joins those that no other one of the same study beats in both.",
         plot=Plot(
-            label="throughput over latency of both studies",
+            label=f"{objective.short} over latency of both studies",
             x=Axis(title=f"{comparison.metric} latency (ms)", logarithmic=True),
-            y=Axis(title="throughput (inferences/s)", logarithmic=True),
+            y=Axis(title=objective.title, logarithmic=True),
             series=series,
         ),
         keys=tuple(Key(mark=marks[0], text=name) for name, _, marks in both),
-        table=Table(columns=("study", "config on the front", "throughput", comparison.metric), rows=rows),
+        table=Table(columns=("study", "config on the front", objective.short, comparison.metric), rows=rows),
     )
 
 
 def _series(name: str, result: Result, marks: tuple[Mark, Mark], comparison: Comparison) -> tuple[Series, Series]:
     metric = comparison.metric
     told = [e for e in result.estimates.values() if isinstance(e.latency_ms[metric], Quantity)]
-    front = list(reversed(goals.front(told, metric, "throughput")))
+    front = list(reversed(goals.front(told, metric, comparison.goal.against)))
+
+    def spot(estimate: Estimate, latency: Quantity) -> Spot:
+        told_of = weighed(estimate, comparison.objective)
+        return Spot(
+            x=rounded(latency.value),
+            y=rounded(comparison.objective.value(estimate)),
+            low=told_of.low,
+            high=told_of.high,
+            text=f"{name}\n{estimate.config.words}\n{figures_of(estimate, comparison)}",
+        )
 
     def spots(estimates: list[Estimate]) -> tuple[Spot, ...]:
-        return tuple(
-            Spot(
-                x=rounded(latency.value),
-                y=rounded(e.throughput_per_s.value),
-                low=rounded(e.throughput_per_s.low),
-                high=rounded(e.throughput_per_s.high),
-                text=f"{name}\n{e.config.words}\n{figures_of(e, comparison)}",
-            )
-            for e in estimates
-            if isinstance(latency := e.latency_ms[metric], Quantity)
-        )
+        return tuple(spot(e, latency) for e in estimates if isinstance(latency := e.latency_ms[metric], Quantity))
 
     return (
         Series(name=f"{name}, front", mark=marks[1], spots=spots(front), kind="steps"),

@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ovtune.agreement import share
 from ovtune.config import Config
 from ovtune.content import Feed
 from ovtune.figures import Measured
-from ovtune.goal import Goal
+from ovtune.goal import Goal, limits
 from ovtune.importance import importances
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
-from ovtune.report.chart import Chart, charts_of, weighed
+from ovtune.objective import objective_of
+from ovtune.report.chart import Chart, charts_of
 from ovtune.report.course import counts_of, version
 from ovtune.report.drawing import Drawing, draw_front
 from ovtune.report.evidence import evidence_of
 from ovtune.report.influence import influence_of
 from ovtune.report.lane import Lanes, lanes_of
-from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, megabytes, number, ratio_of
+from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, number, ratio_of, weighed
 from ovtune.report.plot import Section
 from ovtune.report.progress import progress_of
 from ovtune.report.row import Fact, Row, error_of, facts_of, first_trials, outputs_of, rows_of, served_by
@@ -155,7 +155,7 @@ def view_of(result: Result, documents: Mapping[str, str] | None = None) -> View:
         metric=result.metric,
         metrics=LATENCY_METRICS,
         metric_note=_metric_note(result),
-        front_title=f"{'Throughput' if result.goal.against == 'throughput' else 'CPU time'} and latency",
+        front_title=f"{objective_of(result.goal, result.estimates.values()).heading} and latency",
         duelled=result.measured.source == "duel",
         charts=charts,
         drawing=draw_front(next(c for c in charts if c.metric == result.metric)),
@@ -206,6 +206,7 @@ def _letters(result: Result) -> dict[str, str]:
 
 def _baselines(result: Result, letters: Mapping[str, str]) -> tuple[BaselineKey, ...]:
     study = result.study
+    objective = objective_of(result.goal, result.estimates.values())
     found = []
     for baseline in study.setup.baselines:
         key = study.owner(baseline.config)
@@ -214,7 +215,7 @@ def _baselines(result: Result, letters: Mapping[str, str]) -> tuple[BaselineKey,
             text = "not measured"
         else:
             latency = amount(estimate.latency_ms[result.metric], " ms")
-            text = f"{weighed(estimate, result).text}, {result.metric} {latency.text}"
+            text = f"{weighed(estimate, objective).text}, {result.metric} {latency.text}"
         found.append(BaselineKey(letter=letters.get(key, NONE), name=baseline.name, text=text))
     return tuple(found)
 
@@ -371,17 +372,7 @@ def _asked(result: Result) -> tuple[Fact, ...]:
 
 def _goal(goal: Goal) -> str:
     against = "throughput" if goal.against == "throughput" else "CPU time per inference"
-    parts = [f"{goal.latency} latency against {against}", f"prefer {goal.prefer}"]
-    if goal.max_latency_ms is not None:
-        parts.append(f"{goal.latency} at most {given(goal.max_latency_ms)} ms")
-    if goal.min_throughput_per_s is not None:
-        parts.append(f"at least {given(goal.min_throughput_per_s)}/s")
-    if goal.max_memory_bytes is not None:
-        parts.append(f"memory at most {megabytes(goal.max_memory_bytes)}")
-    if goal.max_error is not None:
-        parts.append(f"outputs off by at most {share(goal.max_error)} of their largest")
-    if goal.deadline_ms is not None:
-        parts.append(f"a frame is late after {given(goal.deadline_ms)} ms")
+    parts = [f"{goal.latency} latency against {against}", f"prefer {goal.prefer}", *limits(goal)]
     return "; ".join([*parts, f"differences count from {100 * goal.margin:g} %"])
 
 

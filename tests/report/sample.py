@@ -13,6 +13,7 @@ from ovtune.measurement import Block, LatencyMetric, Plan, Summary
 from ovtune.report import render
 from ovtune.result import Result, conclude
 from ovtune.study import Study, Visit
+from ovtune.workload import ConstantRate
 from tests import fake
 
 DOCUMENT = '{\n  "format": "ovtune-config",\n  "note": "<b>&amp;</b> \' \\" \u00e9"\n}\n'
@@ -133,6 +134,40 @@ def replayed() -> Result:
             outcome = dataclasses.replace(outcome, samples=b"", summary=Summary(count=outcome.count, latency_ms=told))
         visits.append(dataclasses.replace(visit, outcome=outcome))
     return conclude(dataclasses.replace(made, visits=tuple(visits)), made.goal)
+
+
+RATE_PER_S = 50.0
+"""At which items are offered to :func:`offered`."""
+
+
+def under(made: Study, *, energy: bool = False) -> Study:
+    """``made`` as it would be under an offered load: the same throughput of all, what is faster takes less CPU time."""
+    visits = []
+    for visit in made.visits:
+        block = visit.outcome
+        if isinstance(block, Block):
+            block = dataclasses.replace(
+                block,
+                elapsed_s=block.items / RATE_PER_S,
+                cpu_s=block.elapsed_s,
+                energy_j=10 * block.elapsed_s if energy else None,
+                occupancy=None,
+            )
+        visits.append(dataclasses.replace(visit, outcome=block))
+    return dataclasses.replace(
+        made,
+        setup=fake.setup(workload=ConstantRate(interval_s=1 / RATE_PER_S)),
+        goal=dataclasses.replace(made.goal, against="efficiency", prefer="latency"),
+        visits=tuple(visits),
+        duels={},
+    )
+
+
+@functools.cache
+def offered(*, trials: int = 30, energy: bool = False) -> Result:
+    """What that study says."""
+    made = under(study(trials=trials), energy=energy)
+    return conclude(made, made.goal)
 
 
 @functools.cache

@@ -64,3 +64,12 @@ def test_efficiency() -> None:
     found = view_of(sample.result(goal=Goal(against="efficiency", prefer="efficiency")))
     assert found.chart.y_title == "CPU time per inference (ms)"
     assert found.front_title == "CPU time and latency"
+
+
+def test_energy() -> None:
+    """Where the host tells the energy of all configs, which the front is by then, it is drawn and not the CPU time."""
+    found = view_of(sample.offered(energy=True))
+    assert found.chart.y_title == "energy per inference (mJ)"
+    assert found.front_title == "Energy and latency"
+    assert [y for _, y in found.chart.line] == sorted((y for _, y in found.chart.line), reverse=True)
+    assert " mJ, p50 " in found.baselines[0].text

@@ -9,6 +9,8 @@ from ovtune.report.plot import Panel, Parallel, Plot
 from ovtune.result import Result
 from tests.report import sample
 
+COSTS = [(False, "CPU time", "CPU time per inference", "ms"), (True, "energy", "energy per inference", "mJ")]
+
 
 def panels(result: Result, found: tuple[Importance, ...] | None = None) -> dict[str, Panel]:
     """The panels by their name, those of parameters by theirs."""
@@ -105,3 +107,62 @@ def test_importances_need_some_configs(measured: int) -> None:
     result = sample.result()
     some = dict(list(result.estimates.items())[:measured])
     assert importances(dataclasses.replace(result, estimates=some)) == ()
+
+
+@pytest.mark.parametrize(("energy", "short", "name", "unit"), COSTS)
+class TestOfferedLoad:
+    """Under an offered load latency is weighed against what an inference costs, and less of that is better."""
+
+    def test_importances(self, energy: bool, short: str, name: str, unit: str) -> None:
+        """The importances are those for the cost."""
+        panel = panels(sample.offered(energy=energy))["importance"]
+        assert panel.table is not None
+        assert panel.table.columns == ("parameter", f"for {name}", "for p50 latency")
+        assert isinstance(panel.plot, Plot)
+        assert [one.name for one in panel.plot.series] == [name, "p50 latency"]
+        assert f"for {name} and for p50 latency" in panel.text
+
+    def test_each_parameter(self, energy: bool, short: str, name: str, unit: str) -> None:
+        """The best dot is that of the least cost, and each dot's share is the least by its own."""
+        result = sample.offered(energy=energy)
+        panel = panels(result)["nireq"]
+        assert isinstance(panel.plot, Plot)
+        told = [e for e in result.estimates.values() if isinstance(e.latency_ms[result.metric], Quantity)]
+        costs = [(e.energy_mj_per_inference if energy else e.cpu_ms_per_inference) or 0.0 for e in told]
+        shares = [spot.y for spot in panel.plot.series[0].spots]
+        assert shares == pytest.approx([min(costs) / cost for cost in costs], rel=1e-4)
+        assert panel.table is not None
+        assert panel.table.columns[2] == f"least {short}"
+        assert {row[2].split()[1] for row in panel.table.rows} == {unit}
+
+    def test_parallel_coordinates(self, energy: bool, short: str, name: str, unit: str) -> None:
+        """The last axis is the cost, and what costs least is drawn on top."""
+        panel = panels(sample.offered(energy=energy))["parallel"]
+        assert isinstance(panel.plot, Parallel)
+        assert panel.plot.axes[-1].title == f"{short} ({unit})"
+        last = [line[-1] for line in panel.plot.lines]
+        assert last == sorted(last, reverse=True)
+        assert f"the lighter the less {short}" in panel.text
+        assert f"\n{short} " in panel.plot.texts[0]
+
+    def test_matrices(self, energy: bool, short: str, name: str, unit: str) -> None:
+        """The strongest colour is that of the least cost."""
+        panel = panels(sample.offered(energy=energy))["matrix-nireq-batch-size"]
+        assert panel.matrix is not None
+        cells = [cell for _, row in panel.matrix.rows for cell in row if cell.lines]
+        least = min(cells, key=lambda cell: float(cell.lines[0].split()[0]))
+        assert least.share == max(cell.share for cell in cells) == 1.0
+        assert f"stronger colour is less {short}" in panel.text
+
+    def test_throughput_is_not_shown(self, energy: bool, short: str, name: str, unit: str) -> None:
+        """The throughput that the load gives is nowhere told."""
+        section = influence_of(sample.offered(energy=energy), importances(sample.offered(energy=energy)))
+        assert "throughput" not in repr([p.text for p in section.panels]).lower()
+        assert "50.0/s" not in repr(section)
+
+
+def test_the_colour_is_told_for_light_and_dark_pages() -> None:
+    """A cell with more of its colour is darker on a light page and brighter on a dark one: it is called stronger."""
+    text = panels(sample.result())["matrix-device-hint"].text
+    assert "a stronger colour is more throughput" in text
+    assert "darker" not in text
