@@ -23,6 +23,7 @@ from ovtune.finalist import left_s
 from ovtune.goal import Goal
 from ovtune.ledger import Begun, Event, VisitEnded, VisitStarted
 from ovtune.measurement import Block, LatencyMetric, count_of
+from ovtune.move import moves_of
 from ovtune.result import Result
 from ovtune.serving import told_of
 from ovtune.soak import Course
@@ -284,6 +285,21 @@ def comparison(found: Comparison, names: tuple[str, str]) -> RenderableType:
     around = changes if changes.row_count else Text("Nothing differs around them.")
     notes = [Text(note) for note in notes_of(found, names)]
     return Group(*notes, Text(common_words(found, names)), contests, around)
+
+
+def moves(found: Comparison, names: tuple[str, str]) -> RenderableType:
+    """What moved from the first study to the second: each config that both measured."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("config", found.objective.short, found.metric, "moved"):
+        table.add_column(column, overflow="fold")
+    known = moves_of(found)
+    for one in known:
+        latency = "" if one.latency is None else _times(one.latency)
+        word = Text("yes", style="bold") if one.moved else Text("not more than noise and margin")
+        table.add_row(Text(one.config.words), _times(one.weighed), latency, word)
+    count = sum(one.moved for one in known)
+    said = f"{count} of {len(known)} configs that {names[0]} and {names[1]} both measured moved; now / then:"
+    return Group(Text(said), table) if known else Text(f"{names[0]} and {names[1]} measured no config under one load.")
 
 
 def _short(estimate: Estimate, found: Comparison) -> str:

@@ -2,12 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from ovtune import option
-from ovtune.cli.console import INTERRUPTED, interrupts, leave, place_of, progress, show
+from ovtune.cli.console import INTERRUPTED, NARROW, interrupts, leave, place_of, progress, show
 from ovtune.errors import OvtuneError
+
+if TYPE_CHECKING:
+    from ovtune.place import Place
+    from ovtune.result import Result
 
 
 def search(
@@ -109,5 +114,25 @@ def search(
         print(files.best.read_text(encoding="utf-8"), end="")
     else:
         show(terminal.summary(result, str(files.best), str(files.report)))
+        if only_front:
+            _show_moves(result, place_of(studies, storage))
     if interrupted.is_set:
         raise typer.Exit(INTERRUPTED)
+
+
+def _show_moves(result: "Result", place: "Place") -> None:
+    """Shows what moved since the study whose front alone was measured, where that is still there."""
+    from ovtune import terminal
+    from ovtune.comparison import compare
+    from ovtune.errors import StudyError
+    from ovtune.result import conclude
+
+    lead = result.study.setup.lead
+    if lead is None:
+        return
+    with place.open() as store:
+        try:
+            before = store.load(lead.study)
+        except StudyError:
+            return
+    show(terminal.moves(compare(conclude(before, result.goal), result), (lead.study, result.study.name)), width=NARROW)
