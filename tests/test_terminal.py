@@ -18,6 +18,7 @@ from ovtune.goal import Goal
 from ovtune.lead import Lead, Member
 from ovtune.ledger import Begun, VisitEnded, VisitStarted
 from ovtune.lineup import Band
+from ovtune.live import Progress
 from ovtune.measurement import Block, Plan
 from ovtune.result import conclude
 from ovtune.sharing import Sharing
@@ -65,11 +66,11 @@ def ended(number: int, outcome: Outcome | None = None, *, total: int = 50, phase
 class TestProgress:
     def test_before_the_first_trial_it_says_what_it_does(self) -> None:
         """While devices and model are asked, the view is not empty."""
-        assert "asking the devices" in shown(terminal.Progress(Goal(), Budget(trials=50)))
+        assert "asking the devices" in shown(Progress(Goal(), Budget(trials=50)))
 
     def test_live_view_shows_where_the_search_stands(self, clock: list[float]) -> None:
         """Trial of how many, config in words, best throughput, best latency, size of the front, time left."""
-        progress = terminal.Progress(Goal(), Budget(trials=50, confirm_s=120))
+        progress = Progress(Goal(), Budget(trials=50, confirm_s=120))
         progress.update(started(1))
         clock[0] += 2
         progress.update(ended(1))
@@ -84,7 +85,7 @@ class TestProgress:
 
     def test_time_left_follows_the_pace_and_the_confirmation(self, clock: list[float]) -> None:
         """What is left: the trials at their pace and what is expected of the confirmation, which time uses up."""
-        progress = terminal.Progress(Goal(), Budget(trials=10, confirm_s=60))
+        progress = Progress(Goal(), Budget(trials=10, confirm_s=60))
         assert progress.left_s() == pytest.approx(60)
         for number in range(1, 6):
             progress.update(started(number, total=10))
@@ -104,7 +105,7 @@ class TestProgress:
         """Five minutes unless told, counted from its first block on, as those of elimination and duel are."""
         load = StreamsCapacity(frames_per_s=30)
         study = replace(STUDY, setup=replace(STUDY.setup, workload=load))
-        progress = terminal.Progress(Goal(deadline_ms=33), Budget(trials=1))
+        progress = Progress(Goal(deadline_ms=33), Budget(trials=1))
         progress.update(started(1, total=1))
         assert progress.left_s() == pytest.approx(CONFIRM_S)
         progress.update(replace(ended(1, total=1), study=study))
@@ -125,7 +126,7 @@ class TestProgress:
     )
     def test_one_line_for_each_visit(self, phase: Phase, number: int, label: str, again: str) -> None:
         """Elsewhere than on a terminal a visit is one line: which one, which config, what came of it."""
-        progress = terminal.Progress(Goal(), Budget(trials=9))
+        progress = Progress(Goal(), Budget(trials=9))
         assert progress.update(started(number, total=9, phase=phase)) is None
         line = progress.update(ended(number, total=9, phase=phase))
         assert line is not None
@@ -134,7 +135,7 @@ class TestProgress:
 
     def test_view_survives_a_study_without_numbers(self) -> None:
         """While all has failed so far, the view shows the trial and no figures."""
-        progress = terminal.Progress(Goal(), Budget(trials=9))
+        progress = Progress(Goal(), Budget(trials=9))
         progress.update(started(1, total=9))
         event = ended(1, Failed(reason="no"), total=9)
         progress.update(replace(event, study=replace(STUDY, visits=())))
@@ -194,7 +195,7 @@ def test_summary_and_progress_tell_a_capacity() -> None:
     )
     assert re.search(r"capacity +9 cameras with", text)
     assert "capacity" not in shown(terminal.summary(RESULT, "a", "b"))
-    progress = terminal.Progress(Goal(), Budget(trials=50))
+    progress = Progress(Goal(), Budget(trials=50))
     event = ended(3, phase="verification")
     event = replace(event, started=replace(event.started, workload=Streams(cameras=12, frames_per_s=30)))
     progress.update(event.started)
@@ -366,7 +367,7 @@ def test_what_a_search_begins_with_is_told() -> None:
     study = replace(STUDY, setup=replace(STUDY.setup, lead=LEAD))
     said = "1 of 2 configs of the front of study other (demo:mlp)"
     left = "; left out: no hint on GPU, nireq 2 (device GPU is none of CPU)"
-    progress = terminal.Progress(Goal(), Budget(trials=50))
+    progress = Progress(Goal(), Budget(trials=50))
     assert progress.update(Begun(study=STUDY)) is None
     assert progress.update(Begun(study=study)) == f"begun with {said}{left}"
     progress.update(started(1))

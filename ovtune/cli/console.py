@@ -73,7 +73,7 @@ def progress(request: Any, *, quiet: bool) -> Iterator[Any]:
     """A live view on a terminal, a line per visit elsewhere, nothing when quiet."""
     from rich.live import Live
 
-    from ovtune.terminal import Progress
+    from ovtune.live import Progress
 
     progress = Progress(request.goal, request.budget)
     console = Console(stderr=True)

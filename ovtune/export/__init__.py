@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from ovtune.export import benchmark_app, cpp, dlstreamer, onnxruntime, ovms, python
+from ovtune.export import benchmark_app, dlstreamer, onnxruntime, ovms, program
 from ovtune.export.order import Export, Order
 from ovtune.tool import Tool
 
@@ -11,8 +11,8 @@ _WRITERS: Mapping[Tool, Callable[[Order], Export]] = {
     "ovms": ovms.write,
     "onnxruntime": onnxruntime.write,
     "dlstreamer": dlstreamer.write,
-    "python": python.write,
-    "cpp": cpp.write,
+    "python": program.python,
+    "cpp": program.cpp,
 }
 
 __all__ = ["Export", "Order", "Tool", "export"]

@@ -22,12 +22,12 @@ from ovtune.environment import describe_host
 from ovtune.goal import Goal
 from ovtune.host import exclusive
 from ovtune.ledger import Event, VisitEnded
+from ovtune.live import Progress
 from ovtune.measurement import Block, Plan
 from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.result import Result
 from ovtune.session import Search, run
-from ovtune.terminal import Progress
 from ovtune.trial_process import TrialProcess
 from ovtune.tuning import Budget
 from ovtune.unit import duration_s

@@ -25,10 +25,11 @@ from selenium import webdriver
 
 from ovtune.environment import describe_host
 from ovtune.ledger import Event, VisitStarted
+from ovtune.live import Progress
 from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.session import Search, run
-from ovtune.terminal import Progress, summary
+from ovtune.terminal import summary
 from ovtune.tuning import Budget
 
 HERE = Path(__file__).parent
