@@ -199,7 +199,7 @@ def _parallel(names: Sequence[str], seen: Sequence[_Seen], result: Result) -> Pa
     return Panel(
         name="parallel",
         title="How they go together",
-        text="A line for each measured config, the lighter the more throughput. A click selects it.",
+        text="A line for each measured config, the lighter the more throughput.",
         plot=Parallel(
             label="parameters, latency and throughput of each measured config",
             axes=tuple(axes),

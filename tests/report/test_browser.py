@@ -1,6 +1,9 @@
+import base64
 import csv
 import io
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from ovtune.comparison import compare
 from ovtune.report import render_comparison
+from ovtune.result import Result
 from tests.report import sample
 from tests.report.conftest import WAIT_S, Open, complaints
 
@@ -46,6 +50,38 @@ return Array.from(document.querySelectorAll("h1, h2, h3, p, li, dt, dd, th, td, 
   .filter((e) => e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1)
   .filter((e) => getComputedStyle(e).display !== "inline")
   .map((e) => e.tagName + " " + e.id + " " + e.textContent.trim().slice(0, 60));
+"""
+
+_PAGED = """
+const sheet = document.createElement("style");
+sheet.textContent = "html { width: 182mm; } body { margin: 0; width: 182mm; height: 269mm; columns: 182mm; "
+  + "column-gap: 40mm; column-fill: auto; }";
+document.head.append(sheet);
+"""
+"""Pages of A4 beside each other: columns are broken like pages, and what stands in them has a place to ask for."""
+_COLLIDING = """
+const whole = document.body.getBoundingClientRect();
+const step = whole.width + 40 * 96 / 25.4;
+const parts = [];
+for (const e of document.querySelectorAll("h1, h2, h3, p, li, dt, dd, tr, pre, .badge, .static svg")) {
+  if (!e.checkVisibility()) continue;
+  for (const box of e.getClientRects()) {
+    if (box.width < 1 || box.height < 1) continue;
+    const sheet = Math.floor((box.left - whole.left + 1) / step);
+    const left = box.left - whole.left - sheet * step, top = box.top - whole.top;
+    const told = "page " + (sheet + 1) + " " + e.tagName + " " + e.textContent.trim().slice(0, 40);
+    parts.push({ e, told, sheet, left, top, right: left + box.width, bottom: top + box.height });
+  }
+}
+const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
+  && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
+const apart = (a, b) => a.sheet === b.sheet && !a.e.contains(b.e) && !b.e.contains(a.e);
+return [
+  ...parts.filter((a) => a.left < -1 || a.top < -1 || a.right > whole.width + 1 || a.bottom > whole.height + 1)
+    .map((a) => a.told + " sticks out"),
+  ...parts.flatMap((a, i) => parts.slice(i + 1).filter((b) => apart(a, b) && over(a, b))
+    .map((b) => a.told + " lies over " + b.told)),
+];
 """
 
 
@@ -316,7 +352,7 @@ def test_colours_follow(opened: Open, chromium: webdriver.Chrome) -> None:
     WebDriverWait(page, WAIT_S).until(lambda p: p.execute_script(ink) != light)
 
 
-def test_print(opened: Open, chromium: webdriver.Chrome) -> None:
+def test_print(opened: Open) -> None:
     """Print shows the static drawings and the whole table, on white, without anything to press."""
     page = opened(sample.result())
     set_colours(page, "dark")
@@ -325,7 +361,51 @@ def test_print(opened: Open, chromium: webdriver.Chrome) -> None:
     assert not by_id(page, "front-plot").is_displayed()
     assert not [b for b in page.find_elements(By.CSS_SELECTOR, ".act, #filter, #metric") if b.is_displayed()]
     assert page.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert len(page.execute_cdp_cmd("Page.printToPDF", {})["data"]) > 10_000
+    shown = page.find_element(By.TAG_NAME, "body").text
+    assert "click" not in shown
+    assert "browser with scripts" not in shown
+    assert sample.DOCUMENT not in shown
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_printed_tables(chromium: webdriver.Chrome, tmp_path: Path, scripts: bool) -> None:
+    """A chart without a static drawing is printed as its table, though that is folded; one that has it is not."""
+    path = tmp_path / "report.html"
+    path.write_text(sample.html(sample.result()), encoding="utf-8")
+    chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        chromium.get(path.as_uri())
+        shown = "return Array.from(document.querySelectorAll(arguments[0]), (table) => table.checkVisibility())"
+        assert set(chromium.execute_script(shown, ".panel.small table")) == {True}
+        assert set(chromium.execute_script(shown, "#duel table, #parallel")) == {False}
+    finally:
+        chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {})
+
+
+@pytest.mark.parametrize("name", ["short", "eliminated", "better", "hostile"])
+def test_printed_pages(opened: Open, chromium: webdriver.Chrome, name: str) -> None:
+    """On pages of A4 nothing lies over anything else, and nothing sticks out of the page."""
+    pages: dict[str, Callable[[], Result | str]] = {
+        "short": lambda: sample.result(trials=20),
+        "eliminated": sample.eliminated,
+        "better": sample.better,
+        "hostile": sample.hostile,
+    }
+    page = opened(pages[name]())
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    set_width(chromium, 688)
+    page.execute_script(_PAGED)
+    assert page.execute_script(_COLLIDING) == []
+
+
+def test_printed_length(opened: Open) -> None:
+    """The report on twenty trials is printed on at most ten pages."""
+    page = opened(sample.result(trials=20))
+    a4_inches = {"paperWidth": 8.27, "paperHeight": 11.69}
+    printed = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", a4_inches)["data"])
+    assert 1 < len(re.findall(rb"/Type\s*/Page\b", printed)) <= 10
 
 
 def test_without_scripts(chromium: webdriver.Chrome, tmp_path: Path) -> None:
