@@ -17,6 +17,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from ovtune.comparison import compare
 from ovtune.report import render_comparison
+from ovtune.report.view import view_of
 from ovtune.result import Result
 from tests.report import sample
 from tests.report.conftest import WAIT_S, Open, complaints
@@ -304,6 +305,43 @@ def test_filter(opened: Open) -> None:
     by_id(page, "filter").send_keys(Keys.CONTROL, "a")
     by_id(page, "filter").send_keys(Keys.DELETE)
     assert len(column(page, 1)) == 30
+
+
+def test_filter_reads_words(opened: Open) -> None:
+    """Words are found by their beginnings, numbers whole and behind their word, in what is said and not in figures."""
+    result = sample.result()
+    page = opened(result)
+    told = {
+        row.number: " ".join((row.words, *row.names, row.state_text, *row.doubts, row.reason))
+        for row in view_of(result).rows
+    }
+    for sought, said in (
+        ("LATENCY nireq 4", r"LATENCY hint on CPU, nireq 4\b"),
+        ("nireq 4", r"nireq 4\b"),
+        ("NIREQ 1", r"nireq 1\b"),
+        ("batching of 4, nireq 8", r"nireq 8,.* batching of 4\b"),
+        ("2", r"\b2\b"),
+        ("lat", r"LATENCY"),
+        ("shared", r"same as trial"),
+        ("recomm", r"recommended"),
+        ("contention", r"contention"),
+        ("sigsegv", r"SIGSEGV"),
+        ("ency", r"nothing"),
+        (" , ", r""),
+    ):
+        by_id(page, "filter").clear()
+        by_id(page, "filter").send_keys(sought)
+        found = [int(number) for number in column(page, 0)]
+        assert found == [number for number, text in told.items() if re.search(said, text)], sought
+
+
+def test_enter_in_the_filter(opened: Open) -> None:
+    """Enter filters no less and submits nothing, of which the console would complain."""
+    page = opened(sample.result())
+    by_id(page, "filter").send_keys("shared", Keys.ENTER)
+    by_id(page, "log").send_keys(Keys.ENTER)
+    assert column(page, 0) == ["8"]
+    assert complaints(page) == []
 
 
 def test_hostile_names(opened: Open) -> None:
