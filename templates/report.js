@@ -166,8 +166,9 @@
       fillcolor: data[i % colours].line.color, opacity: 0.35, line: { width: 0 },
       label: { text: one.devices.replace(/&/g, "&amp;").replace(/</g, "&lt;"), font: { size: 11 } },
     }));
-    const apart = Math.max(1, Math.ceil((Math.max(...lanes.lane) + 1) / 8));
-    const yaxis = { ...layout.yaxis, tick0: 1, dtick: apart };
+    const count = Math.max(...lanes.lane) + 1;
+    const apart = Math.ceil(count / 8);
+    const yaxis = { ...layout.yaxis, tick0: 1, dtick: apart, range: [0.4, count + 0.6] };
     await window.Plotly.react("timeline-plot", [...drawn, took], { ...themed(layout), yaxis, shapes }, buttons);
   }
 

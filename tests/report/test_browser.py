@@ -86,6 +86,19 @@ return [
 """
 
 
+_WIDE = """
+return Array.from(document.querySelectorAll(arguments[0]))
+  .filter((e) => e.getBoundingClientRect().width > e.parentNode.clientWidth + 1).map((e) => e.id);
+"""
+"""Elements that are wider than the room that they have."""
+_TICKS_TOGETHER = """
+const boxes = Array.from(document.querySelectorAll(arguments[0]), (e) => [e.textContent, e.getBoundingClientRect()]);
+boxes.sort((one, other) => one[1].left - other[1].left);
+return boxes.slice(1).filter(([, box], i) => box.left < boxes[i][1].right + 4).map(([text]) => text);
+"""
+"""Labels of ticks that touch the one to their left."""
+
+
 def by_id(page: webdriver.Chrome, name: str) -> WebElement:
     """The element of that id."""
     return page.find_element(By.ID, name)
@@ -170,6 +183,23 @@ def test_all_panels_are_drawn(opened: Open) -> None:
     raise AssertionError("no dot of the elimination showed another trial")
 
 
+@pytest.mark.parametrize(("lanes", "ticks"), [(1, ["1"]), (3, ["1", "2", "3"])])
+def test_lanes(opened: Open, lanes: int, ticks: list[str]) -> None:
+    """The lanes of the first requests are counted from one on, and no others are told."""
+    page = opened(sample.timed(lanes))
+    told = page.find_elements(By.CSS_SELECTOR, "#timeline-plot .ytick text")
+    assert sorted(tick.text for tick in told) == ticks
+
+
+def test_ring_in_the_key(opened: Open) -> None:
+    """The key tells what the ring around a point is, where the chart with the ring is shown."""
+    page = opened(sample.result())
+    ring = page.find_element(By.CSS_SELECTOR, ".legend .ring")
+    assert ring.is_displayed()
+    page.execute_script("document.documentElement.classList.remove('drawn')")
+    assert not ring.is_displayed()
+
+
 def test_sheet(opened: Open, downloads: Path) -> None:
     """The trials are saved as comma-separated values, a line for each."""
     result = sample.result()
@@ -189,6 +219,18 @@ def test_comparison(opened: Open) -> None:
     assert len(points) == len(result.estimates) + len(sample.better().estimates)
     assert page.find_elements(By.CSS_SELECTOR, "#contests tbody tr")
     assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
+
+
+@pytest.mark.parametrize("width", [1024, 390])
+def test_comparison_layout(opened: Open, chromium: webdriver.Chrome, width: int) -> None:
+    """At each width the page holds both studies' columns whole, and no word of its text is cut or runs into another."""
+    set_width(chromium, width)
+    page = opened(render_comparison(compare(sample.result(), sample.better()), ("mobilenet", "newer")))
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    assert page.execute_script(_WIDE, ".sides") == []
+    assert page.execute_script(_CUT) == []
+    assert page.execute_script(_BROKEN) == []
+    assert page.execute_script(_TICKS_TOGETHER, "[data-panel=fronts] .xtick text") == []
 
 
 def test_hostile_comparison(opened: Open) -> None:
@@ -422,14 +464,16 @@ def test_printed_tables(chromium: webdriver.Chrome, tmp_path: Path, scripts: boo
         chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {})
 
 
-@pytest.mark.parametrize("name", ["short", "eliminated", "better", "hostile"])
+@pytest.mark.parametrize("name", ["short", "eliminated", "better", "timed", "hostile", "comparison"])
 def test_printed_pages(opened: Open, chromium: webdriver.Chrome, name: str) -> None:
     """On pages of A4 nothing lies over anything else, and nothing sticks out of the page."""
     pages: dict[str, Callable[[], Result | str]] = {
         "short": lambda: sample.result(trials=20),
         "eliminated": sample.eliminated,
         "better": sample.better,
+        "timed": lambda: sample.timed(3),
         "hostile": sample.hostile,
+        "comparison": lambda: render_comparison(compare(sample.result(), sample.better()), ("old", "new")),
     }
     page = opened(pages[name]())
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
