@@ -52,7 +52,7 @@ const page = (function () {
   async function drawPanels(figures) {
     for (const place of document.querySelectorAll("[data-panel]")) {
       const { data, layout } = figures[place.dataset.panel];
-      const own = place.closest(".small, .across.parallel") ? { ...buttons, displayModeBar: false } : buttons;
+      const own = place.closest(".small, .parallel") ? { ...buttons, displayModeBar: false } : buttons;
       await window.Plotly.react(place, data, themed(layout), own);
     }
   }

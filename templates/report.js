@@ -166,8 +166,9 @@
       fillcolor: data[i % colours].line.color, opacity: 0.35, line: { width: 0 },
       label: { text: one.devices.replace(/&/g, "&amp;").replace(/</g, "&lt;"), font: { size: 11 } },
     }));
-    const apart = Math.max(1, Math.ceil((Math.max(...lanes.lane) + 1) / 8));
-    const yaxis = { ...layout.yaxis, tick0: 1, dtick: apart };
+    const count = Math.max(...lanes.lane) + 1;
+    const apart = Math.ceil(count / 8);
+    const yaxis = { ...layout.yaxis, tick0: 1, dtick: apart, range: [0.4, count + 0.6] };
     await window.Plotly.react("timeline-plot", [...drawn, took], { ...themed(layout), yaxis, shapes }, buttons);
   }
 
@@ -212,12 +213,40 @@
     heading.setAttribute("aria-sort", down ? "descending" : "ascending");
   }
 
+  function wordsOf(text) {
+    return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) || [];
+  }
+
+  const isNumber = (word) => /^\p{N}+$/u.test(word);
+
+  /* What is looked for: words, each with the numbers that follow it, as in "nireq 4". */
+  function phrasesOf(text) {
+    const phrases = [];
+    for (const word of wordsOf(text)) {
+      if (isNumber(word) && phrases.length) phrases.at(-1).push(word);
+      else phrases.push([word]);
+    }
+    return phrases;
+  }
+
+  /* A word is found by its beginning, a number only whole: 1 is not 16. */
+  function holds(words, phrase) {
+    const same = (word, sought) => isNumber(sought) ? word === sought : word !== undefined && word.startsWith(sought);
+    return words.some((_, i) => phrase.every((sought, k) => same(words[i + k], sought)));
+  }
+
+  /* Figures are not looked at: nearly any number stands in one of them. */
+  function soughtIn(row) {
+    const told = row.querySelectorAll(".words, .state, .doubts, .reason");
+    return wordsOf([row.dataset.state, ...Array.from(told, (cell) => cell.textContent)].join(" "));
+  }
+
   function filter() {
-    const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const phrases = phrasesOf(byId("filter").value);
     let shown = 0;
     for (const row of body.rows) {
-      const text = row.textContent.toLowerCase();
-      row.hidden = !words.every((word) => text.includes(word));
+      const words = soughtIn(row);
+      row.hidden = !phrases.every((phrase) => holds(words, phrase));
       shown += row.hidden ? 0 : 1;
     }
     byId("filter-count").textContent = shown + " of " + body.rows.length + " trials";

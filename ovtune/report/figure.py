@@ -20,6 +20,8 @@ _RULE = "#888888"
 _CLEAR = 0.8
 _LOG_TICKS = " ,.3~r"
 """The space before the number keeps Plotly from lowering labels that begin with 1."""
+_FEW = 3
+"""So many ticks of a logarithmic axis, or every digit of a decade gets one and their labels run into each other."""
 _PAPER = "rgba(128,128,128,0.12)"
 
 
@@ -188,7 +190,7 @@ def _series(series: Series) -> graph_objects.Scatter:
 def _axis(axis: Axis) -> dict[str, Any]:
     made: dict[str, Any] = {"type": "linear"}
     if axis.logarithmic:
-        made = {"type": "log", "tickformat": _LOG_TICKS}
+        made = {"type": "log", "tickformat": _LOG_TICKS, "nticks": _FEW}
     if axis.ticks:
         texts = [html.escape(text, quote=False) for _, text in axis.ticks]
         made |= {"tickmode": "array", "tickvals": [at for at, _ in axis.ticks], "ticktext": texts}

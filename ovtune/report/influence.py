@@ -223,7 +223,7 @@ def _parallel(names: Sequence[str], seen: Sequence[_Seen], by: _Measures) -> Pan
         title="How they go together",
         text=(
             f"A line for each measured config, the lighter the {'more' if objective.more else 'less'} "
-            f"{objective.short}. A click selects it."
+            f"{objective.short}."
         ),
         plot=Parallel(
             label=f"parameters, latency and {objective.short} of each measured config",

@@ -4,12 +4,14 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 
+import numpy as np
+
 from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.environment import Environment
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.goal import Goal
-from ovtune.measurement import Block, LatencyMetric, Plan, Summary
+from ovtune.measurement import Block, LatencyMetric, Plan, Summary, pack
 from ovtune.report import render
 from ovtune.result import Result, conclude
 from ovtune.study import Study, Visit
@@ -118,6 +120,21 @@ def eliminated() -> Result:
     phases = [[v for v in made.visits if (v.phase == "duel") is fought] for fought in (False, True)]
     visits = tuple(
         dataclasses.replace(visit, number=number) for number, visit in enumerate([*phases[0], *rounds, *phases[1]])
+    )
+    return conclude(dataclasses.replace(made, visits=visits), made.goal)
+
+
+@functools.cache
+def timed(lanes: int) -> Result:
+    """The same study with the times of the first requests, of which so many ran at once."""
+    made = study()
+    times = [(5.0 * (number // lanes), 5.0 * (number // lanes) + 4.0) for number in range(12)]
+    timeline = pack(np.array(times))
+    visits = tuple(
+        dataclasses.replace(v, outcome=dataclasses.replace(v.outcome, timeline=timeline))
+        if isinstance(v.outcome, Block)
+        else v
+        for v in made.visits
     )
     return conclude(dataclasses.replace(made, visits=visits), made.goal)
 

@@ -1,6 +1,9 @@
+import base64
 import csv
 import io
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from ovtune.comparison import compare
 from ovtune.report import render_comparison
+from ovtune.report.view import view_of
+from ovtune.result import Result
 from tests.report import sample
 from tests.report.conftest import WAIT_S, Open, complaints
 
@@ -47,6 +52,51 @@ return Array.from(document.querySelectorAll("h1, h2, h3, p, li, dt, dd, th, td, 
   .filter((e) => getComputedStyle(e).display !== "inline")
   .map((e) => e.tagName + " " + e.id + " " + e.textContent.trim().slice(0, 60));
 """
+
+_PAGED = """
+const sheet = document.createElement("style");
+sheet.textContent = "html { width: 182mm; } body { margin: 0; width: 182mm; height: 269mm; columns: 182mm; "
+  + "column-gap: 40mm; column-fill: auto; }";
+document.head.append(sheet);
+"""
+"""Pages of A4 beside each other: columns are broken like pages, and what stands in them has a place to ask for."""
+_COLLIDING = """
+const whole = document.body.getBoundingClientRect();
+const step = whole.width + 40 * 96 / 25.4;
+const parts = [];
+for (const e of document.querySelectorAll("h1, h2, h3, p, li, dt, dd, tr, pre, .badge, .static svg")) {
+  if (!e.checkVisibility()) continue;
+  for (const box of e.getClientRects()) {
+    if (box.width < 1 || box.height < 1) continue;
+    const sheet = Math.floor((box.left - whole.left + 1) / step);
+    const left = box.left - whole.left - sheet * step, top = box.top - whole.top;
+    const told = "page " + (sheet + 1) + " " + e.tagName + " " + e.textContent.trim().slice(0, 40);
+    parts.push({ e, told, sheet, left, top, right: left + box.width, bottom: top + box.height });
+  }
+}
+const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
+  && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
+const apart = (a, b) => a.sheet === b.sheet && !a.e.contains(b.e) && !b.e.contains(a.e);
+return [
+  ...parts.filter((a) => a.left < -1 || a.top < -1 || a.right > whole.width + 1 || a.bottom > whole.height + 1)
+    .map((a) => a.told + " sticks out"),
+  ...parts.flatMap((a, i) => parts.slice(i + 1).filter((b) => apart(a, b) && over(a, b))
+    .map((b) => a.told + " lies over " + b.told)),
+];
+"""
+
+
+_WIDE = """
+return Array.from(document.querySelectorAll(arguments[0]))
+  .filter((e) => e.getBoundingClientRect().width > e.parentNode.clientWidth + 1).map((e) => e.id);
+"""
+"""Elements that are wider than the room that they have."""
+_TICKS_TOGETHER = """
+const boxes = Array.from(document.querySelectorAll(arguments[0]), (e) => [e.textContent, e.getBoundingClientRect()]);
+boxes.sort((one, other) => one[1].left - other[1].left);
+return boxes.slice(1).filter(([, box], i) => box.left < boxes[i][1].right + 4).map(([text]) => text);
+"""
+"""Labels of ticks that touch the one to their left."""
 
 
 def by_id(page: webdriver.Chrome, name: str) -> WebElement:
@@ -133,6 +183,23 @@ def test_all_panels_are_drawn(opened: Open) -> None:
     raise AssertionError("no dot of the elimination showed another trial")
 
 
+@pytest.mark.parametrize(("lanes", "ticks"), [(1, ["1"]), (3, ["1", "2", "3"])])
+def test_lanes(opened: Open, lanes: int, ticks: list[str]) -> None:
+    """The lanes of the first requests are counted from one on, and no others are told."""
+    page = opened(sample.timed(lanes))
+    told = page.find_elements(By.CSS_SELECTOR, "#timeline-plot .ytick text")
+    assert sorted(tick.text for tick in told) == ticks
+
+
+def test_ring_in_the_key(opened: Open) -> None:
+    """The key tells what the ring around a point is, where the chart with the ring is shown."""
+    page = opened(sample.result())
+    ring = page.find_element(By.CSS_SELECTOR, ".legend .ring")
+    assert ring.is_displayed()
+    page.execute_script("document.documentElement.classList.remove('drawn')")
+    assert not ring.is_displayed()
+
+
 def test_sheet(opened: Open, downloads: Path) -> None:
     """The trials are saved as comma-separated values, a line for each."""
     result = sample.result()
@@ -152,6 +219,18 @@ def test_comparison(opened: Open) -> None:
     assert len(points) == len(result.estimates) + len(sample.better().estimates)
     assert page.find_elements(By.CSS_SELECTOR, "#contests tbody tr")
     assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
+
+
+@pytest.mark.parametrize("width", [1024, 390])
+def test_comparison_layout(opened: Open, chromium: webdriver.Chrome, width: int) -> None:
+    """At each width the page holds both studies' columns whole, and no word of its text is cut or runs into another."""
+    set_width(chromium, width)
+    page = opened(render_comparison(compare(sample.result(), sample.better()), ("mobilenet", "newer")))
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    assert page.execute_script(_WIDE, ".sides") == []
+    assert page.execute_script(_CUT) == []
+    assert page.execute_script(_BROKEN) == []
+    assert page.execute_script(_TICKS_TOGETHER, "[data-panel=fronts] .xtick text") == []
 
 
 def test_hostile_comparison(opened: Open) -> None:
@@ -270,6 +349,43 @@ def test_filter(opened: Open) -> None:
     assert len(column(page, 1)) == 30
 
 
+def test_filter_reads_words(opened: Open) -> None:
+    """Words are found by their beginnings, numbers whole and behind their word, in what is said and not in figures."""
+    result = sample.result()
+    page = opened(result)
+    told = {
+        row.number: " ".join((row.words, *row.names, row.state_text, *row.doubts, row.reason))
+        for row in view_of(result).rows
+    }
+    for sought, said in (
+        ("LATENCY nireq 4", r"LATENCY hint on CPU, nireq 4\b"),
+        ("nireq 4", r"nireq 4\b"),
+        ("NIREQ 1", r"nireq 1\b"),
+        ("batching of 4, nireq 8", r"nireq 8,.* batching of 4\b"),
+        ("2", r"\b2\b"),
+        ("lat", r"LATENCY"),
+        ("shared", r"same as trial"),
+        ("recomm", r"recommended"),
+        ("contention", r"contention"),
+        ("sigsegv", r"SIGSEGV"),
+        ("ency", r"nothing"),
+        (" , ", r""),
+    ):
+        by_id(page, "filter").clear()
+        by_id(page, "filter").send_keys(sought)
+        found = [int(number) for number in column(page, 0)]
+        assert found == [number for number, text in told.items() if re.search(said, text)], sought
+
+
+def test_enter_in_the_filter(opened: Open) -> None:
+    """Enter filters no less and submits nothing, of which the console would complain."""
+    page = opened(sample.result())
+    by_id(page, "filter").send_keys("shared", Keys.ENTER)
+    by_id(page, "log").send_keys(Keys.ENTER)
+    assert column(page, 0) == ["8"]
+    assert complaints(page) == []
+
+
 def test_hostile_names(opened: Open) -> None:
     """Names that try to run a script are shown and do nothing, in the page, in its details and in its charts."""
     page = opened(sample.hostile())
@@ -316,7 +432,7 @@ def test_colours_follow(opened: Open, chromium: webdriver.Chrome) -> None:
     WebDriverWait(page, WAIT_S).until(lambda p: p.execute_script(ink) != light)
 
 
-def test_print(opened: Open, chromium: webdriver.Chrome) -> None:
+def test_print(opened: Open) -> None:
     """Print shows the static drawings and the whole table, on white, without anything to press."""
     page = opened(sample.result())
     set_colours(page, "dark")
@@ -325,7 +441,53 @@ def test_print(opened: Open, chromium: webdriver.Chrome) -> None:
     assert not by_id(page, "front-plot").is_displayed()
     assert not [b for b in page.find_elements(By.CSS_SELECTOR, ".act, #filter, #metric") if b.is_displayed()]
     assert page.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert len(page.execute_cdp_cmd("Page.printToPDF", {})["data"]) > 10_000
+    shown = page.find_element(By.TAG_NAME, "body").text
+    assert "click" not in shown
+    assert "browser with scripts" not in shown
+    assert sample.DOCUMENT not in shown
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_printed_tables(chromium: webdriver.Chrome, tmp_path: Path, scripts: bool) -> None:
+    """A chart without a static drawing is printed as its table, though that is folded; one that has it is not."""
+    path = tmp_path / "report.html"
+    path.write_text(sample.html(sample.result()), encoding="utf-8")
+    chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        chromium.get(path.as_uri())
+        shown = "return Array.from(document.querySelectorAll(arguments[0]), (table) => table.checkVisibility())"
+        assert set(chromium.execute_script(shown, ".panel.small table")) == {True}
+        assert set(chromium.execute_script(shown, "#duel table, #parallel")) == {False}
+    finally:
+        chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {})
+
+
+@pytest.mark.parametrize("name", ["short", "eliminated", "better", "timed", "hostile", "comparison"])
+def test_printed_pages(opened: Open, chromium: webdriver.Chrome, name: str) -> None:
+    """On pages of A4 nothing lies over anything else, and nothing sticks out of the page."""
+    pages: dict[str, Callable[[], Result | str]] = {
+        "short": lambda: sample.result(trials=20),
+        "eliminated": sample.eliminated,
+        "better": sample.better,
+        "timed": lambda: sample.timed(3),
+        "hostile": sample.hostile,
+        "comparison": lambda: render_comparison(compare(sample.result(), sample.better()), ("old", "new")),
+    }
+    page = opened(pages[name]())
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    set_width(chromium, 688)
+    page.execute_script(_PAGED)
+    assert page.execute_script(_COLLIDING) == []
+
+
+def test_printed_length(opened: Open) -> None:
+    """The report on twenty trials is printed on at most ten pages."""
+    page = opened(sample.result(trials=20))
+    a4_inches = {"paperWidth": 8.27, "paperHeight": 11.69}
+    printed = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", a4_inches)["data"])
+    assert 1 < len(re.findall(rb"/Type\s*/Page\b", printed)) <= 10
 
 
 def test_without_scripts(chromium: webdriver.Chrome, tmp_path: Path) -> None:
