@@ -59,7 +59,7 @@ class Service:
                 batch.append(another)
             data = np.zeros(self._shape, np.float32)
             for place, (item, _) in enumerate(batch):
-                data[place] = item
+                data[place] = item.reshape(self._shape[1:])
             self._deployment.queue.start_async({0: data}, [future for _, future in batch])
 
     @staticmethod
