@@ -18,7 +18,6 @@ from tests import models, promised
 
 pytestmark = pytest.mark.runtime
 
-TRIES = 20
 BATCHED = Config(device="BATCH:CPU(4)", properties={"AUTO_BATCH_TIMEOUT": 20}, nireq=4)
 PLAIN = Config(device="CPU", nireq=4)
 PROGRAMS = {
@@ -83,10 +82,10 @@ PROGRAMS = {
 _BEGINNING = "import numpy as np, ovtune\nDATA, seen = np.zeros((1, 8), np.float32), []\n"
 
 
-@pytest.mark.parametrize("config", [BATCHED, PLAIN], ids=["batched", "plain"])
+@pytest.mark.parametrize(("config", "times"), [(BATCHED, 20), (PLAIN, 4)], ids=["batched", "plain"])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_programs_end(name: str, config: Config, tmp_path: Path) -> None:
-    """A program ends by itself and well, each of so many times."""
+def test_programs_end(name: str, config: Config, times: int, tmp_path: Path) -> None:
+    """A program ends by itself and well, each of so many times: under automatic batching one in two did not."""
     path = models.saved(models.dense(), tmp_path)
     document = promised.document(config, model={"name": "m", "path": path, "sha256": digest(path)})
     (tmp_path / "best.json").write_text(text_of(document))
@@ -99,7 +98,7 @@ def test_programs_end(name: str, config: Config, tmp_path: Path) -> None:
         return "" if done.returncode == 0 else f"{done.returncode}: {done.stderr[-500:]}"
 
     with ThreadPoolExecutor(2) as pool:
-        failed = [line for line in pool.map(run, range(TRIES)) if line]
+        failed = [line for line in pool.map(run, range(times)) if line]
     assert not failed
 
 
