@@ -9,7 +9,7 @@ import numpy as np
 from ovtune import duel
 from ovtune import goal as goals
 from ovtune.config import Config
-from ovtune.field import LEAST_COST_S, Field, contested, last_duel, survey_field
+from ovtune.field import LEAST_COST_S, Duel, Field, contested, last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.measurement import Block
 from ovtune.study import Study, last_confirmation
@@ -22,6 +22,8 @@ _ANSWERS = 5
 _KNOWN = 4
 """The blocks from which on it is known how good one of OpenVINO's own answers is."""
 _HOPE = 0.02
+_TOLD = 4
+"""From how many pairs on a duel tells better than what came before how much is left of it."""
 
 
 def finalists(field: Field) -> list[Config]:
@@ -66,11 +68,14 @@ def left_s(study: Study, goal: Goal, *, time_s: float, spent_s: float) -> float:
     if field.challenger is None or field.strongest is None:
         return max(time_s - spent_s, 0.0)
     ahead, error, deviation = lead(field)
+    sure = max(abs(ahead) - error, 0.0)
     sides = study.duels.get(last_confirmation(study))
     if sides is not None and begun(study, last_confirmation(study)):
         fight = last_duel(study)
         done = len(fight.pairs) if fight is not None else 0
-        pairs = duel.likely(sides.looks, done, ahead, deviation) - done
+        if fight is not None and done >= _TOLD:
+            sure, deviation = _shown(fight, field)
+        pairs = duel.likely(sides.looks, done, sure, deviation) - done
         return pairs * (cost_s(study, sides.candidate) + cost_s(study, sides.baseline))
     baseline = field.strongest.config
     pair_s = cost_s(study, field.challenger.config) + cost_s(study, baseline)
@@ -78,8 +83,18 @@ def left_s(study: Study, goal: Goal, *, time_s: float, spent_s: float) -> float:
     open_ = any(len(kind) > 1 for kind in hopeful(field))
     round_s = sum(cost_s(study, config) for config in affordable(study, finalists(field), free_s))
     eliminated_s = max(free_s if open_ else min(round_s, free_s), spent_s)
-    pairs = duel.likely(duel.looks(int((time_s - eliminated_s) / pair_s)), 0, ahead, deviation)
+    pairs = duel.likely(duel.looks(int((time_s - eliminated_s) / pair_s)), 0, sure, deviation)
     return max(eliminated_s + pairs * pair_s - spent_s, 0.0)
+
+
+def _shown(fight: Duel, field: Field) -> tuple[float, float]:
+    """What the pairs of a duel show of the difference, less its error, and how far they lie apart; on logarithms."""
+    about = contested(field.goal, field.estimates[fight.baseline.key], field.metric)
+    metric = duel.compared(fight.pairs, field.goal.latency)
+    mine, its = (duel.worths([pair[side] for pair in fight.pairs], about, metric) for side in (0, 1))
+    apart = mine - its
+    deviation = float(np.std(apart, ddof=1))
+    return max(abs(float(np.median(apart))) - deviation / math.sqrt(len(apart)), 0.0), deviation
 
 
 def cost_s(study: Study, config: Config) -> float:
