@@ -152,3 +152,15 @@ def spelled(value: object) -> str:
     """A property's value in one spelling, to compare it: the runtime takes YES and true for one."""
     text = shown(value).lower()
     return {"yes": "true", "no": "false"}.get(text, text)
+
+
+def as_compiled(properties: Mapping[str, Property]) -> dict[str, object]:
+    """Properties as every plugin takes them: the GPU's takes a number of streams as text alone."""
+    return {
+        name: {device: as_compiled(inner) for device, inner in value.items()}
+        if isinstance(value, Mapping)
+        else str(value)
+        if name == "NUM_STREAMS"
+        else value
+        for name, value in properties.items()
+    }

@@ -1,7 +1,7 @@
 """A config document becomes a compiled model and a queue."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ovtune.device_string import missing
 from ovtune.document import Document, read
 from ovtune.driver import SystemClock, first_inference_ms
 from ovtune.engine import engine_for
-from ovtune.environment import describe_host
+from ovtune.environment import Device, describe_host
 from ovtune.errors import DeploymentError, DeviceError, ModelError
 from ovtune.model import PRECISIONS, digest
 from ovtune.network import reshaped, with_weights
@@ -78,9 +78,10 @@ def apply(  # noqa: PLR0913 - a public interface, by name
     document = config if isinstance(config, Document) else read(config)
     path = str(model) if model is not None else document.model.path
     core = Runtime(plugins or {})
-    choice = choose(document, core.devices(), max_latency_ms=max_latency_ms, fallback=fallback)
+    devices = core.devices()
+    choice = choose(document, devices, max_latency_ms=max_latency_ms, fallback=fallback)
     chosen = choice.config
-    _check_devices(chosen, core)
+    _check_devices(chosen, devices)
     warnings = list(differences(document, path, core))
     if not choice.recommended:
         warnings.append(f"{chosen.words} is not the config that is recommended ({document.to_config().words})")
@@ -102,13 +103,12 @@ def apply(  # noqa: PLR0913 - a public interface, by name
         )
 
 
-def _check_devices(config: Config, core: Runtime) -> None:
-    """Checks that the runtime has each device that a config names, before it is asked for one.
+def _check_devices(config: Config, devices: Sequence[Device]) -> None:
+    """Checks that the host has each device that a config names, before the runtime is asked for one.
 
     Raises:
         DeviceError: one is missing.
     """
-    devices = core.devices()
     inner = (name for value in config.properties.values() if isinstance(value, Mapping) for name in value)
     unknown = dict.fromkeys([*missing(config.device, devices), *(n for n in inner if missing(n, devices))])
     if unknown:

@@ -53,8 +53,8 @@ def write(request: Request) -> Export:
     original = source if source.startswith(DEMO_PREFIX) else str(Path(source).resolve())
     order = Order(config=config, effective=document.effective, name=name, model=model, source=original)
     made = export(order, request.tool)
-    for name, text in made.files.items():
-        whole.write(request.folder / name, text)
+    for file, text in made.files.items():
+        whole.write(request.folder / file, text)
     return made
 
 

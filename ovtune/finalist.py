@@ -14,7 +14,7 @@ from ovtune.goal import Goal
 from ovtune.measurement import Block
 from ovtune.study import Study, last_confirmation
 
-ROUNDS = 3
+_ROUNDS = 3
 """The rounds of an elimination that its finalists are chosen for."""
 _LATEST = 3
 _CHALLENGERS = 5
@@ -56,7 +56,7 @@ def hopeful(field: Field) -> tuple[list[str], list[str]]:
 
 
 def left_s(study: Study, goal: Goal, *, time_s: float, spent_s: float) -> float:
-    """What elimination and duel may be expected to take from now on, as far as that can be told.
+    """What elimination and duel may be expected to take from now on: all of it where nobody challenges yet.
 
     Args:
         study: The study, which may still be searched.
@@ -109,7 +109,7 @@ def affordable(study: Study, configs: Iterable[Config], time_s: float) -> list[C
     """As many of ``configs``, the first ones first, as all rounds have time for; two of them at least."""
     taken: list[Config] = []
     for config in configs:
-        time_s -= ROUNDS * cost_s(study, config)
+        time_s -= _ROUNDS * cost_s(study, config)
         if time_s < 0 and len(taken) >= 2:
             break
         taken.append(config)

@@ -13,7 +13,7 @@ from ovtune.duel import Ratio
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.promise import Promise
 from ovtune.soak import Course, Soak
-from ovtune.terminal import course, milliseconds, rate
+from ovtune.terminal import course, milliseconds, rate, ratio_words
 from ovtune.unit import enough
 
 
@@ -46,7 +46,7 @@ def rows(finding: Finding) -> list[tuple[str, str]]:
     else:
         found.append(("beside", "nothing: it is its own baseline, and the search found no rival to it"))
     if judgement is not None and judgement.ratio is not None:
-        found.append(("ratio", f"{_interval(judgement.ratio)} in {_objective(judgement, promise)}"))
+        found.append(("ratio", f"{ratio_words(judgement.ratio)} in {_objective(judgement, promise)}"))
         less = f"{promise.floor:.3f} with the margin of {100 * promise.goal.margin:.3g} %"
         found.append(("promised", f"at least {promise.least:.3f}: {less}"))
     if judgement is not None and judgement.absolute is not None:
@@ -160,7 +160,7 @@ def _made(count: int, what: str) -> str:
 def _ratio(ratio: Ratio, judgement: Judgement, promise: Promise) -> str:
     opponent = promise.opponent.name if promise.opponent is not None else "nothing"
     return (
-        f"{_interval(ratio)} times as good as {opponent} in {_objective(judgement, promise)}, "
+        f"{ratio_words(ratio)} times as good as {opponent} in {_objective(judgement, promise)}, "
         f"and {promise.floor:.3f} is promised, margin included"
     )
 
@@ -172,11 +172,6 @@ def _objective(judgement: Judgement, promise: Promise) -> str:
         "balanced": f"throughput / {judgement.metric} latency",
         "efficiency": f"{judgement.work} per inference",
     }[promise.prefer]
-
-
-def _interval(ratio: Ratio) -> str:
-    low, high = (f"{end:.3f}" if math.isfinite(end) and end > 0 else "?" for end in (ratio.low, ratio.high))
-    return f"{ratio.value:.3f} ({low} to {high})" if {low, high} != {"?"} else f"{ratio.value:.3f} (no interval yet)"
 
 
 def _today(blocks: tuple[Block, ...], judgement: Judgement | None) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from ovtune import document as documents
 from ovtune import report, whole
 from ovtune.errors import StorageError
-from ovtune.recommendation import document_of, documents_of
+from ovtune.recommendation import documents_of
 from ovtune.result import Result
 from ovtune.store import Store, file_url
 
@@ -82,15 +82,24 @@ class Files:
 def publish(result: Result, folder: Path) -> Files:
     """Writes ``report.html`` and ``best.json`` into the study's folder."""
     files = Files(report=folder / "report.html", best=folder / "best.json")
-    whole.write(files.best, documents.text_of(document_of(result)))
-    whole.write(files.report, page(result))
+    texts = _texts(result)
+    whole.write(files.best, texts[result.recommended.key])
+    whole.write(files.report, _page(result, texts))
     return files
 
 
 def page(result: Result) -> str:
     """The report of a result as HTML."""
+    return _page(result, _texts(result))
+
+
+def _texts(result: Result) -> dict[str, str]:
+    """The documents of the recommendation and of the front's other configs, by key."""
+    return {key: documents.text_of(document) for key, document in documents_of(result).items()}
+
+
+def _page(result: Result, texts: Mapping[str, str]) -> str:
     model = result.study.setup.model.path
-    texts = {key: documents.text_of(document) for key, document in documents_of(result).items()}
     return report.render(
         result,
         document=texts[result.recommended.key],

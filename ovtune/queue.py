@@ -2,9 +2,9 @@
 
 OpenVINO's own queue hands the program's callback to its threads, which hold on to it for a moment after ``wait_all()``
 has returned, and need Python's lock to let it go. Whoever destroys the compiled model in that moment, which joins these
-threads with the lock held, waits for ever (``BATCH:CPU(4)``: 5 of 10 tries, ``AUTO:CPU``: 2 of 40); whoever ends the
-interpreter then is aborted. And a callback that raises is reported by the next call, and by the one after that, which
-aborts the process.
+threads with the lock held, waits for ever; whoever ends the interpreter then is aborted. Both were seen under automatic
+batching, the first with AUTO, too. And a callback that raises is reported by the next call, and by the one after that,
+which aborts the process.
 
 So the callback is kept in an object that the queue makes and hands over: nothing of what it raises gets into OpenVINO,
 and once that object is gone no thread holds it any more, and everything may be destroyed in any order.
@@ -21,7 +21,7 @@ from ovtune.backend import ov
 
 Callback = Callable[[Any, Any], object]
 _SETTLE_S = 5.0
-"""How long threads are given to let go; they were seen to take 1.4 ms at most."""
+"""How long threads are given to let go, which takes them about a millisecond."""
 _POLL_S = 0.0002
 _kept: list[object] = []
 """What could not be left in that time, and is never destroyed: a model more in memory, and no deadlock."""

@@ -12,7 +12,7 @@ from typing import Any
 from ovtune import demo
 from ovtune.backend import ov, translated
 from ovtune.compiled import Compiled, plain
-from ovtune.config import Config, Property, Scalar
+from ovtune.config import Config, Scalar, as_compiled
 from ovtune.environment import Device
 from ovtune.errors import DeviceError, ModelError
 from ovtune.model import DEMO_PREFIX
@@ -69,7 +69,7 @@ class Runtime:
         Raises:
             DeviceError: the runtime refuses.
         """
-        settings = {name: _spelled(name, value) for name, value in config.properties.items()}
+        settings = as_compiled(config.properties)
         what, todo = f"{config.device} refuses {settings}", "choose other settings or another device"
         if not settings:
             what, todo = f"{config.device} does not take the model", "choose another device"
@@ -146,10 +146,3 @@ class Runtime:
             tiles=int(read("NPU_MAX_TILES") or 1),
             memory_bytes=next((int(size) for name in _MEMORY if (size := read(name))), None),
         )
-
-
-def _spelled(name: str, value: Property) -> object:
-    """A property as every plugin takes it: the GPU's takes a number of streams as text alone."""
-    if isinstance(value, Mapping):
-        return {device: {key: _spelled(key, one) for key, one in inner.items()} for device, inner in value.items()}
-    return str(value) if name == "NUM_STREAMS" else value

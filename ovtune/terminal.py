@@ -105,13 +105,14 @@ def _beside(result: Result) -> list[tuple[str, str]]:
         ratios[verdict.work] = verdict.cost_ratio
     for name, ratio in ratios.items():
         if ratio is not None:
-            rows.append((f"  {name}", f"{_times(ratio)} times as much"))
+            rows.append((f"  {name}", f"{ratio_words(ratio)} times as much"))
     return rows
 
 
-def _times(ratio: Ratio) -> str:
+def ratio_words(ratio: Ratio) -> str:
+    """A ratio with its interval; an end without a bound is ``?``."""
     low, high = (f"{end:.3f}" if math.isfinite(end) and end > 0 else "?" for end in (ratio.low, ratio.high))
-    return f"{ratio.value:.3f} ({low} to {high})"
+    return f"{ratio.value:.3f} ({low} to {high})" if {low, high} != {"?"} else f"{ratio.value:.3f} (no interval yet)"
 
 
 def check(kind: str, sentence: str, rows: Sequence[tuple[str, str]]) -> RenderableType:
@@ -161,9 +162,9 @@ def moves(found: Comparison, names: tuple[str, str]) -> RenderableType:
         table.add_column(column, overflow="fold")
     known = moves_of(found)
     for one in known:
-        latency = "" if one.latency is None else _times(one.latency)
+        latency = "" if one.latency is None else ratio_words(one.latency)
         word = Text("yes", style="bold") if one.moved else Text("not more than noise and margin")
-        table.add_row(Text(one.config.words), _times(one.weighed), latency, word)
+        table.add_row(Text(one.config.words), ratio_words(one.weighed), latency, word)
     count = sum(one.moved for one in known)
     said = f"{count} of {len(known)} configs that {names[0]} and {names[1]} both measured moved; now / then:"
     return Group(Text(said), table) if known else Text(f"{names[0]} and {names[1]} measured no config under one load.")

@@ -85,7 +85,7 @@ _BEGINNING = "import numpy as np, ovtune\nDATA, seen = np.zeros((1, 8), np.float
 @pytest.mark.parametrize(("config", "times"), [(BATCHED, 20), (PLAIN, 4)], ids=["batched", "plain"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_end(name: str, config: Config, times: int, tmp_path: Path) -> None:
-    """A program ends by itself and well, each of so many times: under automatic batching one in two did not."""
+    """A program ends by itself and well, each of so many times; most often where it was seen to hang."""
     path = models.saved(models.dense(), tmp_path)
     document = promised.document(config, model={"name": "m", "path": path, "sha256": digest(path)})
     (tmp_path / "best.json").write_text(text_of(document))

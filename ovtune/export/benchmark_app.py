@@ -22,7 +22,7 @@ def write(order: Order) -> Export:
     notes: list[str] = []
     properties = {name: spelled(value) for name, value in order.plain.items() if name != "PERFORMANCE_HINT"}
     hint = _HINTS.get(order.config.hint or "", "none")
-    if order.scheduler not in {"AUTO", "MULTI", "HETERO"} and order.streams is not None:
+    if order.streams is not None:
         properties.setdefault("NUM_STREAMS", str(order.streams))
     inner = _inner(order.nested, notes)
     if inner:

@@ -3,7 +3,7 @@
 import json
 
 from ovtune import template
-from ovtune.export.order import Export, Order
+from ovtune.export.order import Export, Order, spelled
 
 _OPTIONS, _PROGRAM = "provider_options.json", "run_onnxruntime.py"
 
@@ -11,15 +11,13 @@ _OPTIONS, _PROGRAM = "provider_options.json", "run_onnxruntime.py"
 def write(order: Order) -> Export:
     """The options of the provider, which has neither a number of requests nor automatic batching."""
     notes: list[str] = []
-    properties: dict[str, object] = {name: str(value) for name, value in order.plain.items()}
-    properties |= {name: _flag(value) for name, value in order.plain.items() if isinstance(value, bool)}
+    properties: dict[str, object] = {name: spelled(value) for name, value in order.plain.items()}
     device = order.device.partition(":")[0]
-    if device not in {"AUTO", "MULTI", "HETERO"} and order.streams is not None:
+    if order.streams is not None:
         properties.setdefault("NUM_STREAMS", str(order.streams))
     if order.nested:
         properties["DEVICE_PROPERTIES"] = {
-            name: {key: _flag(value) if isinstance(value, bool) else str(value) for key, value in inner.items()}
-            for name, inner in order.nested.items()
+            name: {key: spelled(value) for key, value in inner.items()} for name, inner in order.nested.items()
         }
     if order.batched:
         properties.pop("AUTO_BATCH_TIMEOUT", None)
@@ -53,7 +51,3 @@ def write(order: Order) -> Export:
         batch=order.config.batch_size,
     )
     return Export(files={_OPTIONS: text, _PROGRAM: program}, command=f"python {_PROGRAM}", notes=tuple(notes))
-
-
-def _flag(value: object) -> str:
-    return "YES" if value else "NO"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ovtune.config import Config, Scalar, split_batch
+from ovtune.device_string import is_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +24,6 @@ class Order:
     name: str
     model: str
     source: str
-
-    @property
-    def scheduler(self) -> str:
-        """The device without its list: ``AUTO`` of ``AUTO:GPU,CPU``."""
-        return self.config.device.partition(":")[0]
 
     @property
     def device(self) -> str:
@@ -55,7 +51,9 @@ class Order:
 
     @property
     def streams(self) -> int | None:
-        """The streams that were read back, where one device says how many."""
+        """The streams that were read back; None for a list of devices, which has none of its own."""
+        if is_list(self.device):
+            return None
         value = self.effective.get("NUM_STREAMS")
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -85,15 +83,3 @@ def spelled(value: Scalar) -> str:
 def dropped(name: str, value: object, why: str) -> str:
     """The note on a property that is left out."""
     return f"{name}={value} is left out: {why}"
-
-
-def as_compiled(config: Config) -> dict[str, object]:
-    """The properties of a config as they were given to the runtime, which takes a number of streams as text."""
-    return {
-        name: {device: dict(inner) for device, inner in value.items()}
-        if isinstance(value, Mapping)
-        else str(value)
-        if name == "NUM_STREAMS"
-        else value
-        for name, value in config.properties.items()
-    }

@@ -15,7 +15,7 @@ def write(order: Order) -> Export:
     properties = {name: spelled(value) for name, value in order.plain.items()}
     if order.nested:
         properties["DEVICE_PROPERTIES"] = _inner(order)
-    if order.streams is not None and order.scheduler not in {"AUTO", "MULTI", "HETERO"} and not order.batched:
+    if order.streams is not None and not order.batched:
         properties["NUM_STREAMS"] = str(order.streams)
     if "NUM_STREAMS" in properties and (hint := properties.pop("PERFORMANCE_HINT", None)) is not None:
         notes.append(

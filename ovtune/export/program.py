@@ -1,7 +1,8 @@
 """Programs in Python and C++ that need OpenVINO alone."""
 
 from ovtune import template
-from ovtune.export.order import Export, Order, as_compiled
+from ovtune.config import as_compiled
+from ovtune.export.order import Export, Order
 
 _PYTHON, _CPP = "run.py", "run.cpp"
 
@@ -26,7 +27,7 @@ def _written(name: str, order: Order) -> str:
         f"export/{name}.j2",
         model=order.model,
         device=order.config.device,
-        properties=as_compiled(order.config),
+        properties=as_compiled(order.config.properties),
         nireq=order.config.nireq,
         sync=order.config.api == "sync",
     )

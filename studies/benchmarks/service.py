@@ -6,8 +6,7 @@ Searches demo:mobilenet for throughput, then serves it over HTTP on loopback (te
 dispatcher that fills batches, callbacks) with the baseline of the document and with its recommended config, in turns.
 So many clients ask one after the other, each for itself, in a process of their own. Prints the answers per second of
 both, their ratio, and the ratio that the document promises for the model alone: the service, its clients and the model
-share the processor, and one request at a time leaves clients waiting, so that ratio is another one. Nothing else should
-run meanwhile.
+share the processor, so that is another ratio. Nothing else should run meanwhile.
 """
 
 import argparse

@@ -198,7 +198,7 @@ class TestDlStreamer:
 
 class TestPrograms:
     def test_python_takes_any_value(self) -> None:
-        """The program's literals are the config's values, whatever they hold."""
+        """The program's literals are the config's values, whatever they hold; streams are text at any depth."""
         nested: dict[str, Property] = {
             HOSTILE: HOSTILE,
             "NUM_STREAMS": 2,
@@ -211,7 +211,8 @@ class TestPrograms:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
         }
         assert found["DEVICE"] == HOSTILE
-        assert found["PROPERTIES"] == nested | {"NUM_STREAMS": "2"}
+        texts = {"NUM_STREAMS": "2", "DEVICE_PROPERTIES": {HOSTILE: {HOSTILE: True, "NUM_STREAMS": "3"}}}
+        assert found["PROPERTIES"] == nested | texts
         assert (found["NIREQ"], found["SYNC"], found["MODEL"]) == (4, False, "/models/net.xml")
 
     def test_cpp_holds_plain_signs_alone(self) -> None:
