@@ -202,7 +202,7 @@ class TestPrograms:
         nested: dict[str, Property] = {
             HOSTILE: HOSTILE,
             "NUM_STREAMS": 2,
-            "DEVICE_PROPERTIES": {HOSTILE: {HOSTILE: True}},
+            "DEVICE_PROPERTIES": {HOSTILE: {HOSTILE: True, "NUM_STREAMS": 3}},
         }
         tree = ast.parse(export(order(nested, device=HOSTILE), "python").files["run.py"])
         found = {
