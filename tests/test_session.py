@@ -155,7 +155,7 @@ def test_busy_host_is_refused(stage: Stage) -> None:
 def test_failure_keeps_what_was_measured(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the report cannot be written, the search's data are there, and the same call writes it later."""
     with monkeypatch.context() as patched:
-        patched.setattr(place, "page", lambda _: (_ for _ in ()).throw(StorageError("disk full")))
+        patched.setattr(place, "_page", lambda *_: (_ for _ in ()).throw(StorageError("disk full")))
         with pytest.raises(StorageError):
             run(search(), stage.place)
     asked = len(stage.evaluator.asked)
