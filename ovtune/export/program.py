@@ -29,5 +29,6 @@ def _written(name: str, order: Order) -> str:
         device=order.config.device,
         properties=as_compiled(order.config.properties),
         nireq=order.config.nireq,
+        batch=order.config.batch_size,
         sync=order.config.api == "sync",
     )

@@ -44,7 +44,7 @@ def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-def searched(folder: Path, wish: Wish, *, trials: int, goal: Goal = GOAL, confirm_s: float = 25) -> Result:
+def searched(folder: Path, wish: Wish, *, trials: int, goal: Goal = GOAL, confirm_s: float = 8) -> Result:
     """A short search, and what it left checked for form."""
     search = Search(
         wish=wish,
@@ -75,15 +75,11 @@ def served_by(result: Result) -> dict[str, str]:
 
 
 @pytest.mark.runtime
-@pytest.mark.parametrize("name", ["squeezenet", "resnet50", "inception_v1"])
-def test_models_of_others(name: str, tmp_path: Path) -> None:
-    """A model that the project did not make is searched to the end, and no trial comes to nothing."""
-    result = searched(tmp_path, Wish(model=models.light(name, tmp_path)), trials=4)
+def test_model_of_others(tmp_path: Path) -> None:
+    """A model that the project did not make is searched to the end, duel included, and no trial comes to nothing."""
+    result = searched(tmp_path, Wish(model=models.light("squeezenet", tmp_path)), trials=4)
     assert reasons(result) == []
-    batches = {c.batch_size for c in result.study.setup.space.configs}
-    automatic = {c.auto_batch_size for c in result.study.setup.space.configs}
-    assert (batches == {1}) == (name == "inception_v1")
-    assert automatic == ({1} if name in {"resnet50", "inception_v1"} else automatic)
+    assert {c.batch_size for c in result.study.setup.space.configs} > {1}
 
 
 @pytest.mark.runtime
@@ -94,7 +90,7 @@ def test_device_lists_and_priorities(tmp_path: Path) -> None:
     """
     strings = ("AUTO:CPUX,CPU", "AUTO:CPU,CPUX", "AUTO:-CPU", "HETERO:CPU,CPUX", "BATCH:CPUX(4)")
     wish = Wish(model="demo:mlp", device_strings=strings, plugins={"CPUX": "openvino_intel_cpu_plugin"})
-    result = searched(tmp_path, wish, trials=15, confirm_s=8)
+    result = searched(tmp_path, wish, trials=15)
     assert reasons(result) == []
     served = {
         v.config.device: v.outcome.effective["EXECUTION_DEVICES"]
