@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.evaluator import Evaluator, Failed, Outcome
 from ovtune.goal import Goal
@@ -155,10 +156,10 @@ class Ledger:
         self._store.plan_duel(self.study.name, confirmation, sides)
         self.study = replace(self.study, duels={**self.study.duels, confirmation: sides})
 
-    def note(self, goal: Goal, stopped: str) -> None:
-        """Commits the goal, and why the search ended; "" while it runs."""
-        self._store.note(self.study.name, goal=goal, stopped=stopped)
-        self.study = replace(self.study, goal=goal, stopped=stopped)
+    def note(self, goal: Goal, budget: Budget, stopped: str) -> None:
+        """Commits the goal, what the search may take, and why it ended; "" while it runs."""
+        self._store.note(self.study.name, goal=goal, budget=budget, stopped=stopped)
+        self.study = replace(self.study, goal=goal, budget=budget, stopped=stopped)
 
 
 def slack_s(study: Study, config: Config) -> float:

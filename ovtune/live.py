@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ovtune import goal as goals
+from ovtune.budget import Budget
 from ovtune.estimate import Unavailable
 from ovtune.field import survey_field
 from ovtune.finalist import left_s
@@ -16,7 +17,6 @@ from ovtune.ledger import Begun, Event, VisitEnded, VisitStarted
 from ovtune.objective import objective_of
 from ovtune.study import Phase, Study
 from ovtune.terminal import milliseconds, outcome_words, rate
-from ovtune.tuning import Budget
 from ovtune.unit import show_duration
 from ovtune.workload import Capacity, ClosedLoop, describe
 

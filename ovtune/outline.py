@@ -9,13 +9,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ovtune.budget import Budget
 from ovtune.config import Scalar
 from ovtune.device_string import is_list, kind_of
 from ovtune.goal import Goal
 from ovtune.lead import Lead
 from ovtune.space import Space
 from ovtune.study import Setup
-from ovtune.tuning import Budget
 from ovtune.unit import show_duration
 from ovtune.wanted import UNSET
 from ovtune.workload import describe

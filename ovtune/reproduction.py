@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from ovtune.budget import Budget
 from ovtune.goal import Goal
 from ovtune.study import Study
 from ovtune.wanted import Wanted
@@ -14,13 +15,11 @@ _USUAL = Goal()
 
 
 def command_of(study: Study) -> str:
-    """What to type for a study like this one: with its model, load, space and goal, and as many trials.
+    """What to type for a study like this one: with its model, load, space, goal and what the last search might take.
 
-    What only bounds the time, and the seed, a study does not remember; of a recording it knows the digest alone.
+    Of a recording a study knows the digest alone.
     """
-    return shlex.join(
-        ["ovtune", "search", *_model(study), "--trials", str(study.trials), *_setup(study), *_goal(study)]
-    )
+    return shlex.join(["ovtune", "search", *_model(study), *_setup(study), *_goal(study), *_budget(study)])
 
 
 def _model(study: Study) -> Iterator[str]:
@@ -79,4 +78,20 @@ def _goal(study: Study) -> Iterator[str]:
     )
     for name, value, unit in limits:
         if value is not None:
-            yield from (name, f"{np.format_float_positional(value, trim='-')}{unit}")
+            yield from (name, _positional(value, unit))
+
+
+def _budget(study: Study) -> Iterator[str]:
+    budget = study.budget or Budget(trials=study.trials)
+    yield from ("--trials", str(budget.trials))
+    times = (("--timeout", budget.timeout_s), ("--confirm", budget.confirm_s), ("--soak", budget.soak_s))
+    for name, seconds in times:
+        yield from _each(name, () if seconds is None else (_positional(seconds, "s"),))
+    yield from _each("--patience", () if budget.patience is None else (str(budget.patience),))
+    yield from ("--only-front",) if budget.only_front else ()
+    yield from _each("--seed", (str(budget.seed),) if budget.seed else ())
+
+
+def _positional(value: float, unit: str) -> str:
+    """A quantity as options are written: no exponent."""
+    return f"{np.format_float_positional(value, trim='-')}{unit}"

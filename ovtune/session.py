@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ovtune import agreement, asset, fit, preparation, recording_file, resumption
+from ovtune.budget import Budget
 from ovtune.capacity import bound
 from ovtune.errors import StudyError, UsageError
 from ovtune.goal import Goal, usual
@@ -23,7 +24,7 @@ from ovtune.replay import Replay, setup_of
 from ovtune.result import Result, conclude
 from ovtune.study import Setup, Study, check_name, name_for
 from ovtune.trial_process import TrialProcess
-from ovtune.tuning import Budget, Tuning
+from ovtune.tuning import Tuning
 from ovtune.wanted import Wanted
 from ovtune.workload import Capacity, ClosedLoop, describe, parse, searched_under
 

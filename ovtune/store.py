@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from sqlalchemy import orm
 
 from ovtune import codec
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.errors import StorageError, StudyError
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
@@ -79,6 +80,12 @@ class _LoadRow(_Base):
     study_id: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("ovtune_study.id"), primary_key=True)
     number: orm.Mapped[int] = orm.mapped_column(primary_key=True)
     workload: orm.Mapped[str] = orm.mapped_column(sa.Text)
+
+
+class _BudgetRow(_Base):
+    __tablename__ = "ovtune_budget"  # of its own, too, for the same reason
+    study_id: orm.Mapped[str] = orm.mapped_column(sa.ForeignKey("ovtune_study.id"), primary_key=True)
+    budget: orm.Mapped[str] = orm.mapped_column(sa.Text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +214,7 @@ class Store:
             blocks = sa.select(_BlockRow).where(_BlockRow.study_id == identifier).order_by(_BlockRow.number)
             duels = sa.select(_DuelRow).where(_DuelRow.study_id == identifier)
             own = sa.select(_LoadRow).where(_LoadRow.study_id == identifier)
+            allowed = session.get(_BudgetRow, identifier)
             try:
                 loads = {row.number: row.workload for row in session.scalars(own)}
                 return Study(
@@ -218,6 +226,7 @@ class Store:
                     stopped=known.stopped,
                     duels={d.confirmation: codec.load(d.sides, Sides) for d in session.scalars(duels).all()},
                     visits=tuple(_visit(row, loads.get(row.number)) for row in session.scalars(blocks).all()),
+                    budget=codec.load(allowed.budget, Budget) if allowed is not None else None,
                 )
             except (ValueError, zlib.error) as error:
                 raise StorageError(
@@ -272,11 +281,13 @@ class Store:
         with self.guarded(), orm.Session(self._engine) as session, session.begin():
             session.merge(row)
 
-    def note(self, name: str, *, goal: Goal, stopped: str) -> None:
-        """Commits the goal of the search that runs, and why it ended; "" while it runs."""
+    def note(self, name: str, *, goal: Goal, budget: Budget, stopped: str) -> None:
+        """Commits the goal of the search that runs, what it may take, and why it ended; "" while it runs."""
+        identifier = self._identifier(name)
         with self.guarded(), orm.Session(self._engine) as session, session.begin():
-            row = session.get_one(_StudyRow, self._identifier(name))
+            row = session.get_one(_StudyRow, identifier)
             row.goal, row.stopped = codec.dump(goal, Goal), stopped
+            session.merge(_BudgetRow(study_id=identifier, budget=codec.dump(budget, Budget)))
 
     def confirm(
         self, name: str, finalists: Sequence[tuple[Config, tuple[float, float]]], *, latency: LatencyMetric
@@ -306,7 +317,7 @@ class Store:
     def _forget(self, identifier: str) -> None:
         """Deletes ovtune's own rows of a study."""
         with orm.Session(self._engine) as session, session.begin():
-            for table in (_BlockRow, _LoadRow, _DuelRow):
+            for table in (_BlockRow, _LoadRow, _DuelRow, _BudgetRow):
                 session.execute(sa.delete(table).where(table.study_id == identifier))
             session.execute(sa.delete(_StudyRow).where(_StudyRow.id == identifier))
 

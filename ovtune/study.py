@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ovtune.agreement import Agreement
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.content import Feed
 from ovtune.environment import Environment
@@ -142,6 +143,7 @@ class Study:
         stopped: Why the last search ended, in words; "" while it runs.
         duels: The sides of each duel, by its confirmation.
         visits: What was measured, in the order of time.
+        budget: How much the last search might take; None where an earlier ovtune did not write it down.
     """
 
     name: str
@@ -152,6 +154,7 @@ class Study:
     stopped: str
     duels: Mapping[int, Sides]
     visits: tuple[Visit, ...]
+    budget: Budget | None = None
 
     @functools.cached_property
     def owners(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The search: baselines, trials, elimination, duel. It emits events and prints nothing."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import assert_never
 
 import optuna
@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ovtune import codec, patience, sharing, soak
 from ovtune import goal as goals
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.confirmation import Confirmation
 from ovtune.errors import MeasurementError
@@ -16,53 +17,19 @@ from ovtune.evaluator import Evaluator, Failed, Infeasible, Outcome, SameAs
 from ovtune.field import survey_field
 from ovtune.goal import Goal, keeps
 from ovtune.ledger import Begun, Event, Ledger, VisitStarted, Watch
-from ovtune.measurement import Block, LatencyMetric, Plan
+from ovtune.measurement import Block, LatencyMetric
 from ovtune.probing import Probing
 from ovtune.proposal import QUANTITIES, START, History, Reading, propose
 from ovtune.result import conclude, why_nothing
 from ovtune.sampler import ProposalSampler
 from ovtune.store import CONFIG_ATTRIBUTE, LATENCY_ATTRIBUTE, Store
 from ovtune.study import Baseline, Study, agreement_of, blocks_by_config, complete, last_confirmation
-from ovtune.workload import Capacity, Load
+from ovtune.workload import Capacity
 
 REFER_EVERY = 8
 """After how many trials the reference config is visited again."""
 APART = 3
 """How many visits lie at least between two trials of one config: neighbouring blocks err alike."""
-CONFIRM_S, CAPACITY_S = 120.0, 300.0
-"""How long elimination and duel together, or the search for a capacity, may take unless told."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """How much a search may take.
-
-    Attributes:
-        trials: How many trials the study shall hold.
-        timeout_s: When to stop asking for new ones, or None for never.
-        patience: After how many trials in a row that gained nothing to stop asking, or None for never.
-        only_front: Ask for nothing but OpenVINO's own answers and the front of the study that this one begins with.
-        confirm_s: The time that elimination and duel may take together, or the search for a capacity; None for
-            what is usual for it.
-        soak_s: How long the winner and the baseline then run without a pause, each; None for not at all.
-        plan: How each visit is made.
-        seed: Seeds the proposals and the order of rounds.
-    """
-
-    trials: int
-    timeout_s: float | None = None
-    patience: int | None = None
-    only_front: bool = False
-    confirm_s: float | None = None
-    soak_s: float | None = None
-    plan: Plan = field(default_factory=Plan)
-    seed: int = 0
-
-    def confirmation_s(self, load: Load) -> float:
-        """The time that is left for what follows the trials of a study under ``load``."""
-        if self.confirm_s is not None:
-            return self.confirm_s
-        return CAPACITY_S if isinstance(load, Capacity) else CONFIRM_S
 
 
 class Tuning:
@@ -102,12 +69,12 @@ class Tuning:
             MeasurementError: nothing could be measured at all.
         """
         ledger, stopping = self._ledger, self._ledger.watch.stopping
-        ledger.note(self._goal, "")
+        ledger.note(self._goal, self._budget, "")
         ledger.watch.emit(Begun(study=ledger.study))
         with self._store.guarded():
             stopped = self._search()
         if not blocks_by_config(ledger.study.visits, "search"):
-            ledger.note(self._goal, stopped)
+            ledger.note(self._goal, self._budget, stopped)
             raise MeasurementError(why_nothing(ledger.study))
         budget = self._budget
         load = ledger.study.setup.workload
@@ -122,7 +89,7 @@ class Tuning:
                 stopped = "interrupted while confirming"
             elif budget.soak_s is not None:
                 self._soak(budget.soak_s)
-        ledger.note(self._goal, stopped)
+        ledger.note(self._goal, self._budget, stopped)
         return ledger.study
 
     def _search(self) -> str:

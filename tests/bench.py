@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.evaluator import Outcome
 from ovtune.goal import Goal
@@ -17,7 +18,7 @@ from ovtune.measurement import Plan
 from ovtune.space import Space
 from ovtune.store import file_url
 from ovtune.study import Setup, Study, Visit
-from ovtune.tuning import Budget, Tuning
+from ovtune.tuning import Tuning
 from tests import fake
 from tests.fake import FakeEvaluator
 from tests.place import database, opened

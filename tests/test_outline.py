@@ -5,9 +5,9 @@ from dataclasses import replace
 from rich.console import Console
 
 from ovtune import outline
+from ovtune.budget import Budget
 from ovtune.goal import Goal
 from ovtune.lead import Lead, Member
-from ovtune.tuning import Budget
 from ovtune.wanted import Wanted
 from tests import fake
 

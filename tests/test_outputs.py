@@ -10,6 +10,7 @@ from openvino import opset13 as op
 
 from ovtune import agreement, asset, codec, preparation, session, survey
 from ovtune.agreement import Agreement
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.content import Feed
 from ovtune.errors import UsageError
@@ -21,7 +22,6 @@ from ovtune.preparation import Wish
 from ovtune.session import Search
 from ovtune.study import agreement_of
 from ovtune.trial_process import TrialProcess
-from ovtune.tuning import Budget
 from ovtune.wanted import Wanted
 from ovtune.workload import ClosedLoop
 from tests import models

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ovtune import session
+from ovtune.budget import Budget
 from ovtune.errors import ModelError, StudyError, UsageError
 from ovtune.measurement import Plan
 from ovtune.model import Shapes
@@ -14,7 +15,6 @@ from ovtune.quantization import Quantization, quantize
 from ovtune.result import Result
 from ovtune.session import Search
 from ovtune.study import agreement_of
-from ovtune.tuning import Budget
 from ovtune.wanted import Wanted
 
 PLAN = Plan(duration_s=0.02, warmup_s=0.02, least_requests=2, longest_s=1.0, timeout_s=120.0)

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from ovtune.budget import Budget
 from ovtune.content import Feed
 from ovtune.goal import Goal
 from ovtune.lead import Lead
@@ -22,7 +23,7 @@ def command(**changes: object) -> str:
 def test_plain() -> None:
     """A study of the defaults needs its model, its name, its trials and what it prefers."""
     assert (
-        command_of(STUDY) == f"ovtune search demo:mobilenet --study mobilenet --trials {STUDY.trials} --prefer balanced"
+        command_of(STUDY) == f"ovtune search demo:mobilenet --study mobilenet --prefer balanced --trials {STUDY.trials}"
     )
 
 
@@ -58,14 +59,28 @@ def test_setup(changes: dict[str, object], said: str) -> None:
 )
 def test_goal(goal: Goal, said: str) -> None:
     """The goal and its limits stand in the command, without exponents."""
-    assert command_of(replace(STUDY, goal=goal)).endswith(said)
+    assert f" {said} " in command_of(replace(STUDY, goal=goal))
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        (Budget(trials=50), "--trials 50"),
+        (Budget(trials=50, patience=4, seed=7), "--trials 50 --patience 4 --seed 7"),
+        (Budget(trials=9, timeout_s=3600, confirm_s=0.5), "--trials 9 --timeout 3600s --confirm 0.5s"),
+        (Budget(trials=9, soak_s=1e6, only_front=True), "--trials 9 --soak 1000000s --only-front"),
+    ],
+)
+def test_budget(budget: Budget, said: str) -> None:
+    """What the last search might take, and its seed, stand at the command's end."""
+    assert command_of(replace(STUDY, budget=budget)).endswith(f" {said}")
 
 
 def test_capacity() -> None:
     """A capacity is asked for with its limit and without a preference."""
     cameras = replace(STUDY.setup, workload=StreamsCapacity(frames_per_s=30))
     told = command_of(replace(STUDY, setup=cameras, goal=Goal(deadline_ms=33)))
-    assert told.endswith("--load streams:30/s --deadline 33ms")
+    assert "--load streams:30/s --deadline 33ms --trials" in told
     users = replace(STUDY.setup, workload=PoissonCapacity())
     assert "--prefer" not in command_of(replace(STUDY, setup=users, goal=Goal(max_latency_ms=20)))
 

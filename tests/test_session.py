@@ -5,6 +5,7 @@ import pytest
 
 import ovtune
 from ovtune import place, session
+from ovtune.budget import Budget
 from ovtune.document import read
 from ovtune.errors import HostBusyError, StorageError, StudyError, UsageError
 from ovtune.evaluator import Failed
@@ -15,7 +16,6 @@ from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.session import Search, run
 from ovtune.trial_process import TrialProcess
-from ovtune.tuning import Budget
 from ovtune.workload import ClosedLoop, ConstantRate, PoissonCapacity, StreamsCapacity
 from tests import fake
 from tests.fake import FakeEvaluator

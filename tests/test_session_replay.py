@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ovtune import child, preparation, resumption, session
+from ovtune.budget import Budget
 from ovtune.errors import OvtuneError, RecordingError, StudyError, UsageError
 from ovtune.goal import Goal
 from ovtune.measurement import Block
@@ -17,7 +18,6 @@ from ovtune.recording import Recording
 from ovtune.recording_file import Writer, read
 from ovtune.result import Result
 from ovtune.session import Search
-from ovtune.tuning import Budget
 from ovtune.workload import ConstantRate, StreamsCapacity
 from tests import fake
 from tests.place import database

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 
 from ovtune import store as stores
+from ovtune.budget import Budget
 from ovtune.caveat import Caveat
 from ovtune.errors import StorageError, StudyError
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
@@ -25,6 +26,7 @@ from tests import fake
 from tests.place import database
 
 CONFIG = fake.BASELINES[0].config
+BUDGET = Budget(trials=7, patience=3, seed=5)
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_visits_keep_a_load_of_their_own(store: Store, path: Path) -> None:
 
 
 def test_database_from_before_there_were_such_loads_is_read(path: Path) -> None:
-    """A database without their table gets it, and what is in it is there."""
+    """A database without their table, and without that of what a search might take, gets it and is read."""
     first = Store(file_url(path))
     first.create("one", fake.setup(), Goal())
     first.record("one", visit(0, block(), trial=0))
@@ -139,6 +141,7 @@ def test_database_from_before_there_were_such_loads_is_read(path: Path) -> None:
     first.close()
     connection = sqlite3.connect(path)
     connection.execute("drop table ovtune_load")
+    connection.execute("drop table ovtune_budget")
     connection.close()
     second = Store(file_url(path))
     assert second.load("one") == before
@@ -150,13 +153,14 @@ def test_study_survives_closing_and_opening(path: Path) -> None:
     first = Store(file_url(path))
     first.create("one", fake.setup(), Goal())
     first.record("one", visit(0, block(), trial=0))
-    first.note("one", goal=Goal(prefer="latency"), stopped="all done")
+    first.note("one", goal=Goal(prefer="latency"), budget=BUDGET, stopped="all done")
     before = first.load("one")
     first.close()
     second = Store(file_url(path))
     assert second.load("one") == before
     assert before.goal.prefer == "latency"
     assert before.stopped == "all done"
+    assert before.budget == BUDGET
     second.close()
 
 
@@ -181,7 +185,7 @@ def test_own_tables_have_a_prefix_and_wal_is_on(store: Store, path: Path) -> Non
     optunas = {"studies", "trials", "trial_params", "trial_values", "alembic_version", "version_info"}
     assert optunas <= names
     assert {n for n in names if "ovtune" in n} == {
-        f"ovtune_{name}" for name in ("schema", "study", "duel", "block", "load")
+        f"ovtune_{name}" for name in ("schema", "study", "duel", "block", "load", "budget")
     }
     assert mode == "wal"
 
@@ -372,7 +376,7 @@ def test_summaries_are_listed_in_the_order_of_making(store: Store) -> None:
     for name in ("two", "one"):
         store.create(name, fake.setup(), Goal())
     store.optuna_study("two").ask()
-    store.note("two", goal=Goal(), stopped="interrupted")
+    store.note("two", goal=Goal(), budget=BUDGET, stopped="interrupted")
     told = [(s.name, s.model, s.trials, s.stopped) for s in store.summaries()]
     assert told == [("two", "demo:mobilenet", 1, "interrupted"), ("one", "demo:mobilenet", 0, "")]
 

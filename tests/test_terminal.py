@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from ovtune import terminal
+from ovtune.budget import CAPACITY_S, CONFIRM_S, Budget
 from ovtune.caveat import Caveat
 from ovtune.comparison import compare
 from ovtune.config import Config
@@ -27,7 +28,6 @@ from ovtune.store import Summary
 from ovtune.study import Phase
 from ovtune.survey import Sight
 from ovtune.tolerance import Judgement
-from ovtune.tuning import CAPACITY_S, CONFIRM_S, Budget
 from ovtune.workload import Streams, StreamsCapacity
 from tests import fake
 from tests.report import sample

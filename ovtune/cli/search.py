@@ -58,9 +58,9 @@ def search(
 ) -> None:
     """Search for the best configuration of MODEL, or go on with its study."""
     from ovtune import host, outline, session, terminal, unit, wanted, workload
+    from ovtune.budget import Budget
     from ovtune.goal import Goal
     from ovtune.preparation import Wish
-    from ovtune.tuning import Budget
 
     limits = option.limits(max_latency, min_throughput, max_memory, max_error, deadline)
     request = session.Search(

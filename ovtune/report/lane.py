@@ -51,7 +51,7 @@ def lanes_of(block: Block, size: int | None) -> Lanes | None:
         end_ms=tuple(_short(value) for value in end),
         lane=_lanes(begin, end),
         batch=tuple(int(value) for value in batch),
-        served=tuple((_short(one.from_ms), one.devices) for one in block.served),
+        served=tuple((_short(one.from_ms), _named(one.devices)) for one in block.served),
         words=_words(begin, end, batch, block),
     )
 
@@ -87,12 +87,17 @@ def _words(begin: np.ndarray, end: np.ndarray, batch: np.ndarray, block: Block) 
         said += f"; they were done in {batches} batches"
     served = [one for one in block.served if one.devices]
     if len(served) == 1:
-        said += f"; served by {served[0].devices}"
+        said += f"; served by {_named(served[0].devices)}"
     elif served:
         said += "; served by " + ", then ".join(
-            f"{one.devices} from {number(one.from_ms)} ms on" if one.from_ms else one.devices for one in served
+            f"{_named(one.devices)}{f' from {number(one.from_ms)} ms on' if one.from_ms else ''}" for one in served
         )
     return f"{said}."
+
+
+def _named(devices: str) -> str:
+    """The devices in words: AUTO gives the one that serves until its choice is ready in parentheses."""
+    return f"{devices[1:-1]} standing in" if devices.startswith("(") else devices
 
 
 def _short(value: float) -> float:

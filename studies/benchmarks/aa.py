@@ -45,10 +45,10 @@ import simulated
 from numpy.typing import NDArray
 
 from ovtune import duel, recording_file, stats
+from ovtune.budget import CONFIRM_S
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, Summary
 from ovtune.recording import Record, Recording, block_of
-from ovtune.tuning import CONFIRM_S
 
 LEAST_BLOCKS = 40
 PREFERENCES: tuple[Prefer, ...] = ("throughput", "latency", "balanced")

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ovtune import asset
+from ovtune.budget import Budget
 from ovtune.capacity import LATE_SHARE, tolerance_of
 from ovtune.config import Config
 from ovtune.environment import describe_host
@@ -29,7 +30,6 @@ from ovtune.preparation import Wish
 from ovtune.result import Result
 from ovtune.session import Search, run
 from ovtune.trial_process import TrialProcess
-from ovtune.tuning import Budget
 from ovtune.unit import duration_s
 from ovtune.workload import Streams, StreamsCapacity
 

@@ -39,6 +39,7 @@ import numpy as np
 import simulated
 
 from ovtune import measurement, recording_file, stats
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.figures import Interval
 from ovtune.goal import Goal, Prefer
@@ -48,7 +49,7 @@ from ovtune.recording import Recording, block_of
 from ovtune.replay import Replay, setup_of
 from ovtune.result import conclude
 from ovtune.store import Store, file_url
-from ovtune.tuning import Budget, Tuning
+from ovtune.tuning import Tuning
 
 SEARCHES, QUICK_SEARCHES = 240, 24
 TRIALS = 30

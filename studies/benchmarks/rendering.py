@@ -14,12 +14,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from ovtune.budget import Budget
 from ovtune.environment import describe_host
 from ovtune.place import Place, page
 from ovtune.preparation import Wish
 from ovtune.result import Result, conclude
 from ovtune.session import Search, run
-from ovtune.tuning import Budget
 
 TRIALS, MANY = 50, 1000
 RUNS = 5

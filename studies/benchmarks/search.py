@@ -23,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 from selenium import webdriver
 
+from ovtune.budget import Budget
 from ovtune.environment import describe_host
 from ovtune.ledger import Event, VisitStarted
 from ovtune.live import Progress
@@ -30,7 +31,6 @@ from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.session import Search, run
 from ovtune.terminal import summary
-from ovtune.tuning import Budget
 
 HERE = Path(__file__).parent
 README = HERE.parent.parent / "README.md"

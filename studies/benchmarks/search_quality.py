@@ -51,6 +51,7 @@ from truth import AIMS, Aim, Truth, rounds_of, truth_of
 
 from ovtune import goal as goals
 from ovtune import recording_file
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.errors import OvtuneError
 from ovtune.estimate import Unavailable
@@ -63,7 +64,7 @@ from ovtune.replay import Replay, setup_of
 from ovtune.result import Result, conclude
 from ovtune.store import Store
 from ovtune.study import Study
-from ovtune.tuning import Budget, Tuning
+from ovtune.tuning import Tuning
 from ovtune.workload import ClosedLoop
 
 WORSE = 0.01

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ovtune import stats
+from ovtune.budget import Budget
 from ovtune.deploy import apply
 from ovtune.document import Document, read
 from ovtune.environment import describe_host
@@ -29,7 +30,6 @@ from ovtune.goal import Goal
 from ovtune.place import Place
 from ovtune.preparation import Wish
 from ovtune.session import Search, run
-from ovtune.tuning import Budget
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.service import serving

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.environment import describe_host
 from ovtune.figures import Interval
@@ -36,7 +37,6 @@ from ovtune.preparation import Wish
 from ovtune.result import Result
 from ovtune.session import Search, run
 from ovtune.trial_process import TrialProcess
-from ovtune.tuning import Budget
 from ovtune.workload import ConstantRate
 
 MODEL = "demo:mobilenet"

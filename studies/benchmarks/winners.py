@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ovtune import asset, stats
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.environment import describe_host
 from ovtune.goal import Goal
@@ -32,7 +33,6 @@ from ovtune.result import Result
 from ovtune.session import Search, run
 from ovtune.study import Setup
 from ovtune.trial_process import TrialProcess
-from ovtune.tuning import Budget
 from ovtune.wanted import UNSET, Wanted
 
 SPACE = Wanted(

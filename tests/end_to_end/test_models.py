@@ -8,6 +8,7 @@ import openvino as ov
 import pytest
 
 from ovtune import document, session
+from ovtune.budget import Budget
 from ovtune.evaluator import SameAs
 from ovtune.measurement import Block
 from ovtune.place import Place
@@ -15,7 +16,6 @@ from ovtune.preparation import Wish
 from ovtune.result import Result
 from ovtune.session import Search
 from ovtune.study import agreement_of
-from ovtune.tuning import Budget
 from ovtune.wanted import Wanted
 from tests import models
 from tests.end_to_end.test_real import GOAL, PLAN, _own_lock, reasons

@@ -16,6 +16,7 @@ import optuna
 import pytest
 
 from ovtune import asset, document, preparation, session
+from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.evaluator import Failed, Infeasible
 from ovtune.goal import Goal
@@ -28,7 +29,7 @@ from ovtune.session import Search
 from ovtune.space import Space
 from ovtune.store import Store, file_url
 from ovtune.trial_process import TrialProcess
-from ovtune.tuning import Budget, Tuning
+from ovtune.tuning import Tuning
 from ovtune.workload import ClosedLoop, Streams, StreamsCapacity, parse
 from tests import models
 

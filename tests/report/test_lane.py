@@ -67,7 +67,7 @@ def test_no_lane_holds_two_at_once(times: list[tuple[float, float]]) -> None:
         ((Serving(from_ms=0, devices="CPU"),), "served by CPU."),
         (
             (Serving(from_ms=0, devices="(CPU)"), Serving(from_ms=1250, devices="GPU.0")),
-            "served by (CPU), then GPU.0 from 1,250 ms on.",
+            "served by CPU standing in, then GPU.0 from 1,250 ms on.",
         ),
     ],
 )
