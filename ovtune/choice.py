@@ -8,7 +8,7 @@ from ovtune.config import Config
 from ovtune.device_string import missing
 from ovtune.document import Document, IntervalPart, MeasuredPart, config_of
 from ovtune.environment import Device
-from ovtune.errors import DeploymentError
+from ovtune.errors import DeploymentError, UsageError
 from ovtune.model import PRECISIONS
 
 
@@ -40,8 +40,11 @@ def choose(
         fallback: Where a device of the recommended config is missing, take the best of the others that can run here.
 
     Raises:
+        UsageError: ``max_latency_ms`` is no number above 0.
         DeploymentError: no config keeps the limit, or none can run here.
     """
+    if max_latency_ms is not None and not (math.isfinite(max_latency_ms) and max_latency_ms > 0):
+        raise UsageError(f"max_latency_ms is {max_latency_ms:g}: give milliseconds above 0")
     metric = document.goal.latency
     known = _choices(document)
     within = known if max_latency_ms is None else [c for c in known if _latency_ms(c, metric) <= max_latency_ms]
@@ -53,8 +56,8 @@ def choose(
             f"allow more, or search with --max-latency {max_latency_ms:g}ms"
         )
     if fallback:
-        lacking = missing(document.config.device, devices)
-        within = [choice for choice in within if not missing(choice.config.device, devices)]
+        lacking = missing(document.to_config(), devices)
+        within = [choice for choice in within if not missing(choice.config, devices)]
         if not within:
             raise DeploymentError(
                 f"no config of the document can run here ({', '.join(lacking)} is missing): search on this host"

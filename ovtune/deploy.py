@@ -57,8 +57,8 @@ def apply(  # noqa: PLR0913 - a public interface, by name
     """Compiles ``model`` as the document ``config`` says and gives it as a :class:`Deployment`.
 
     Leaving the ``with`` block waits for every request that still runs, and raises what a callback raised, if
-    ``wait_all()`` has not; from then on everything may be destroyed in any order. Requests of the program's own, or
-    started after the block, are the program's business.
+    ``wait_all()`` has not; from then on the queue starts nothing any more, and everything may be destroyed in any
+    order. Requests that the program makes from the compiled model itself are its own business.
 
     Args:
         config: The document, or its path.
@@ -70,6 +70,7 @@ def apply(  # noqa: PLR0913 - a public interface, by name
         plugins: Further device names and the libraries that serve them.
 
     Raises:
+        UsageError: ``max_latency_ms`` is no number above 0.
         DocumentError: the document cannot be read.
         ModelError: the model cannot be read or given its shape.
         DeviceError: the device refuses the config.
@@ -109,8 +110,7 @@ def _check_devices(config: Config, devices: Sequence[Device]) -> None:
     Raises:
         DeviceError: one is missing.
     """
-    inner = (name for value in config.properties.values() if isinstance(value, Mapping) for name in value)
-    unknown = dict.fromkeys([*missing(config.device, devices), *(n for n in inner if missing(n, devices))])
+    unknown = missing(config, devices)
     if unknown:
         raise DeviceError(
             f"{config.device} of the config cannot be used, {', '.join(unknown)} is not among this host's devices "
@@ -155,10 +155,7 @@ def differences(document: Document, path: str, core: Runtime) -> Iterator[str]:
     for found in difference.differences(document, here, path=path, sha256=_digest(document, path)):
         if found.kind != "more_cpus":
             yield found.text
-    if document.verdict.kind == "unconfirmed":
-        yield "the config was not confirmed against OpenVINO's own best answer"
-    if document.verdict.kind == "infeasible":
-        yield "the config did not meet the limits when it was measured: it is the nearest to them"
+    yield from difference.doubts(document)
 
 
 def _digest(document: Document, path: str) -> str:
@@ -172,7 +169,7 @@ def _lost(document: Document, effective: Mapping[str, object]) -> Iterator[str]:
     """Settings that the runtime took otherwise than when the config was measured."""
     for name in ("INFERENCE_PRECISION_HINT", "NUM_STREAMS", "EXECUTION_DEVICES", "OPTIMAL_NUMBER_OF_INFER_REQUESTS"):
         then, now = document.effective.get(name), effective.get(name)
-        if then is not None and now != then:
+        if then is not None and now is not None and now != then:
             yield f"{name} is {now}, measured with {then}"
 
 

@@ -1,14 +1,17 @@
 """The device strings of the runtime: which devices one may use, and which ones are worth a search."""
 
 import itertools
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
-from ovtune.config import split_batch
+from ovtune.config import Config, split_batch
 from ovtune.environment import Device
 
 SCHEDULERS = ("AUTO", "MULTI", "HETERO", "BATCH")
 LISTS = ("AUTO", "MULTI", "HETERO")
 """What takes a list of devices."""
+_COUNT = re.compile(r"\([1-9]\d*\)$")
+"""The number of requests, or the batch, that may stand behind a device of a list."""
 
 
 def kind_of(text: str) -> str:
@@ -39,10 +42,17 @@ def used_by(text: str, devices: Sequence[Device]) -> tuple[Device, ...]:
     return tuple(d for d in usual if not {d.name, kind_of(d.name)} & left_out)
 
 
-def missing(text: str, devices: Sequence[Device]) -> tuple[str, ...]:
-    """The devices that a device string names and that are not there."""
-    named, _ = _listed(text)
-    return tuple(name for name in named if _first(name, devices) is None)
+def missing(config: Config, devices: Sequence[Device]) -> tuple[str, ...]:
+    """The devices that a config names, in its device string or in what is set for one device, and that are not there.
+
+    A device string that needs a list and has none, or parts that are no names, counts as one that is not there.
+    """
+    named, _ = _listed(config.device)
+    kind = kind_of(split_batch(config.device)[0])
+    if not named and kind in SCHEDULERS and kind != "AUTO":
+        return (config.device,)
+    inner = (name for value in config.properties.values() if isinstance(value, Mapping) for name in value)
+    return tuple(dict.fromkeys(name for name in (*named, *inner) if _first(name, devices) is None))
 
 
 def first_of_auto(text: str) -> str | None:
@@ -77,8 +87,8 @@ def _listed(text: str) -> tuple[list[str], set[str]]:
     """The devices that a device string names, and those that it leaves out."""
     inner, _ = split_batch(text)
     kind, _, rest = inner.partition(":")
-    parts = [part.strip().partition("(")[0] for part in rest.split(",") if part.strip()]
-    named = [part for part in parts if not part.startswith("-")] if kind in SCHEDULERS else [kind]
+    parts = [_COUNT.sub("", part.strip()) for part in rest.split(",") if part.strip()]
+    named = [part for part in parts if not part.startswith("-")] if kind in SCHEDULERS else [inner]
     return named, {part.removeprefix("-") for part in parts if part.startswith("-")}
 
 

@@ -38,5 +38,13 @@ def differences(document: Document, here: Environment, *, path: str, sha256: str
         yield Difference(kind="quota", text=text)
 
 
+def doubts(document: Document) -> Iterator[str]:
+    """What the verdict leaves open, wherever the document is used."""
+    if document.verdict.kind == "unconfirmed":
+        yield "the config was not confirmed against OpenVINO's own best answer"
+    if document.verdict.kind == "infeasible":
+        yield "the config did not meet the limits when it was measured: it is the nearest to them"
+
+
 def _limit(quota: float | None) -> str:
     return "none" if quota is None else f"{quota:g} CPUs"

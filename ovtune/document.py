@@ -11,18 +11,24 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ovtune.config import Config
+from ovtune.config import Config, split_batch
 from ovtune.errors import DocumentError
 
 FORMAT = "ovtune-config"
 VERSION = 1
 _WRITING = ("_DIR", "_PATH", "_FILE")
 """How the names of properties end that make the runtime read or write files."""
+_NAMING = frozenset({"MULTI_DEVICE_PRIORITIES", "TARGET_FALLBACK", "DEVICE_ID", "DEVICE_PROPERTIES"})
+"""The properties that name devices; of these a document knows DEVICE_PROPERTIES alone, as settings by device."""
+_MOST = 1_000_000
+"""How many requests or items a config may hold."""
 _MOST_BYTES = 32_000_000
+_MARK = "\ufeff".encode()
+"""What some editors write in front of a text in UTF-8."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Count = Annotated[int, Field(ge=1, le=_MOST)]
 Natural = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Scalar = bool | int | Finite | str
 _LOAD_FIELDS: Mapping[str, frozenset[str]] = {
@@ -51,8 +57,22 @@ class ModelPart(_Part):
 class ConfigPart(_Part):
     """The config that a deployment applies."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"api": {"const": "sync"}}},
+            "then": {"properties": {"nireq": {"const": 1}}},
+        }
+    )
     device: Annotated[str, Field(min_length=1, max_length=1000)]
-    properties: dict[str, Scalar | dict[str, dict[str, Scalar]]]
+    properties: Annotated[
+        dict[str, Scalar | dict[str, dict[str, Scalar]]],
+        Field(
+            json_schema_extra={
+                "propertyNames": {"not": {"pattern": f"({'|'.join(_WRITING)})$"}},
+                "properties": {name: {"type": "object"} for name in sorted(_NAMING)},
+            }
+        ),
+    ]
     nireq: Count
     batch_size: Count
     precision: str
@@ -313,6 +333,14 @@ def config_of(part: ConfigPart) -> Config:
     writing = sorted(name for name in names if name.endswith(_WRITING))
     if writing:
         raise DocumentError(f"config of the document sets {', '.join(writing)}, which touches files: remove it")
+    naming = sorted(name for name, value in part.properties.items() if name in _NAMING and not isinstance(value, dict))
+    if naming:
+        raise DocumentError(
+            f"config of the document names devices by {', '.join(naming)}: write them into its device, and what is set "
+            "for one device into DEVICE_PROPERTIES, by the device's name"
+        )
+    if split_batch(part.device)[1] > _MOST:
+        raise DocumentError(f"config of the document batches on {part.device}: a batch holds {_MOST} requests at most")
     try:
         return Config(
             device=part.device,
@@ -365,6 +393,7 @@ def parse(data: bytes | str, *, name: str) -> Document:
     Raises:
         DocumentError: see :func:`read`.
     """
+    data = data.removeprefix(_MARK) if isinstance(data, bytes) else data
     try:
         tree = json.loads(data, object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:

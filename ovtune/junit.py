@@ -1,7 +1,7 @@
 """What a check found as JUnit XML, as other people's continuous integration shows it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 from ovtune.check import Kind
@@ -10,7 +10,7 @@ from ovtune.finding import sentence, warnings
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, however it is written."""
-_SUITE = "ovtune check"
+_NAME, _ALL = "ovtune check", "all promises"
 _STANDINGS: Mapping[str, Kind] = {"inside": "holds", "machine": "holds", "below": "slower", "open": "undecided"}
 
 
@@ -22,10 +22,19 @@ def junit(finding: Finding, *, config: str, elapsed_s: float) -> str:
         config: What the document is called.
         elapsed_s: How long the check took.
     """
-    cases = _cases(finding)
+    said = [sentence(finding), *(f"warning: {line}" for line in warnings(finding))]
+    return _suite(_cases(finding), said, config=config, elapsed_s=elapsed_s)
+
+
+def unchecked(why: str, *, config: str, elapsed_s: float) -> str:
+    """A suite of a check that came to nothing: one case, an error with ``why``."""
+    return _suite([(_ALL, "undecided", why)], [why], config=config, elapsed_s=elapsed_s)
+
+
+def _suite(cases: Sequence[tuple[str, Kind, str]], said: Sequence[str], *, config: str, elapsed_s: float) -> str:
     suite = ET.Element(
         "testsuite",
-        name=_SUITE,
+        name=_NAME,
         tests=str(len(cases)),
         failures=str(sum(kind == "slower" for _, kind, _ in cases)),
         errors=str(sum(kind == "undecided" for _, kind, _ in cases)),
@@ -36,8 +45,8 @@ def junit(finding: Finding, *, config: str, elapsed_s: float) -> str:
         if kind != "holds":
             outcome = ET.SubElement(case, "failure" if kind == "slower" else "error", message=_clean(text))
             outcome.text = _clean(text)
-    said = ET.SubElement(suite, "system-out")
-    said.text = _clean("\n".join([sentence(finding), *(f"warning: {line}" for line in warnings(finding))]))
+    output = ET.SubElement(suite, "system-out")
+    output.text = _clean("\n".join(said))
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
@@ -48,14 +57,16 @@ def _cases(finding: Finding) -> list[tuple[str, Kind, str]]:
     """What was promised, whether it holds, and the sentence that tells."""
     judgement, said = finding.pairs.judgement, sentence(finding)
     if judgement is None or finding.pairs.cut:
-        return [("all promises", "undecided", said)]
+        return [(_ALL, "undecided", said)]
     found: list[tuple[str, Kind, str]] = []
     if finding.promise.opponent is not None and judgement.relative is not None:
         found.append((f"as good as promised beside {_clean(finding.promise.opponent.name)}", judgement.relative, said))
     if judgement.absolute is not None:
         standing = _STANDINGS[judgement.absolute.standing]
         found.append(("throughput within the promised interval", standing, said))
-    if finding.promise.limits:
+    goal = finding.promise.goal
+    limits = (goal.max_latency_ms, goal.min_throughput_per_s, goal.max_memory_bytes, goal.max_error)
+    if judgement.broken or (finding.promise.limits and any(limit is not None for limit in limits)):
         found.append(("limits", "slower" if judgement.broken else "holds", "; ".join(judgement.broken)))
     if finding.soak is not None:
         lost = finding.soak.below(finding.promise.floor)

@@ -150,7 +150,7 @@ def make(wish: Wish, path: str, workload: Load, folder: Path) -> Setup:
         variants=variants,
         feed=feed,
         wanted=wish.space or Wanted(),
-        baselines=baselines(host, shapes, chosen=bool(wish.device_strings)),
+        baselines=baselines(host, model, shapes, chosen=bool(wish.device_strings)),
         plugins=plugins,
         device_strings=wish.device_strings,
         refused=refused,
@@ -192,26 +192,30 @@ def named_devices(text: str) -> list[str]:
     return [part.strip().removeprefix("-").partition("(")[0] for part in rest.split(",")]
 
 
-def baselines(host: Host, shapes: Shapes, *, chosen: bool) -> tuple[Baseline, ...]:
+def baselines(host: Host, model: Model, shapes: Shapes, *, chosen: bool) -> tuple[Baseline, ...]:
     """OpenVINO's own answers, those that run alike merged under a joined name.
 
-    On each device alone and on AUTO; on exactly the device strings that the user chose, where they were chosen.
+    On each device alone and on AUTO; on exactly the device strings that the user chose, where they were chosen. With
+    the weights that the model has.
     """
     merged: dict[str, tuple[list[str], Advice]] = {}
     for answer in host.advice:
         if chosen or answer.device == "AUTO" or ":" not in answer.device:
             names, _ = merged.setdefault(answer.effective_key, ([], answer))
             names.append(answer.hint)
-    found = (_baseline(names, answer, host) for names, answer in merged.values())
+    found = (_baseline(names, answer, host, model.precisions[0]) for names, answer in merged.values())
     return tuple(replace(baseline, config=replace(baseline.config, shapes=shapes)) for baseline in found)
 
 
-def _baseline(hints: list[str], answer: Advice, host: Host) -> Baseline:
+def _baseline(hints: list[str], answer: Advice, host: Host, precision: str) -> Baseline:
     hinted = [hint for hint in hints if hint != "none"]
     hint = hinted[0] if hinted else "none"
     words = " or ".join(_NAMES.get(h, f"{h} hint") for h in sorted(set(hints), key=lambda h: h == "none"))
     config = Config(
-        device=answer.device, properties={} if hint == "none" else {"PERFORMANCE_HINT": hint}, nireq=answer.nireq
+        device=answer.device,
+        properties={} if hint == "none" else {"PERFORMANCE_HINT": hint},
+        nireq=answer.nireq,
+        precision=precision,
     )
     return Baseline(name=f"{words} on {answer.device}", config=capped(config, answer.threads, host.devices))
 

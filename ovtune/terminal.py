@@ -16,7 +16,7 @@ from ovtune.estimate import Estimate, Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.figures import Interval, Measured
 from ovtune.measurement import Block, LatencyMetric, count_of
-from ovtune.move import moves_of
+from ovtune.move import Standing, moves_of
 from ovtune.result import Result
 from ovtune.serving import told_of
 from ovtune.soak import Course
@@ -41,6 +41,11 @@ _ENERGY: Mapping[Access, str] = {
 }
 
 _HINTS = {"none": "no settings"}
+_STANDINGS: Mapping[Standing, Text] = {
+    "moved": Text("yes", style="bold"),
+    "alike": Text("not more than noise and margin"),
+    "held up": Text("unknown: other work held it up", style="yellow"),
+}
 _CHECK_STYLES: Mapping[str, str] = {"holds": "bold green", "slower": "bold red", "undecided": "bold yellow"}
 
 
@@ -163,11 +168,17 @@ def moves(found: Comparison, names: tuple[str, str]) -> RenderableType:
     known = moves_of(found)
     for one in known:
         latency = "" if one.latency is None else ratio_words(one.latency)
-        word = Text("yes", style="bold") if one.moved else Text("not more than noise and margin")
-        table.add_row(Text(one.config.words), ratio_words(one.weighed), latency, word)
-    count = sum(one.moved for one in known)
+        table.add_row(Text(one.config.words), ratio_words(one.weighed), latency, _STANDINGS[one.standing])
+    count = sum(one.standing == "moved" for one in known)
     said = f"{count} of {len(known)} configs that {names[0]} and {names[1]} both measured moved; now / then:"
-    return Group(Text(said), table) if known else Text(f"{names[0]} and {names[1]} measured no config under one load.")
+    if not known:
+        return Text(f"{names[0]} and {names[1]} measured no config under one load.")
+    lead = found.second.study.setup.lead
+    left = [] if lead is None else [config for config in lead.configs if config.key not in found.second.estimates]
+    told = Text(
+        f"Not measured: {'; '.join(config.words for config in left)}. The same command with more --trials does."
+    )
+    return Group(Text(said), table, *([told] if left else []))
 
 
 def _short(estimate: Estimate, found: Comparison) -> str:

@@ -26,7 +26,9 @@ def write(path: Path, text: str | bytes) -> None:
             partial.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StorageError(f"{path} cannot be written ({error.strerror}): check the folder's permissions") from error
+        raise StorageError(
+            f"{path} cannot be written ({error.strerror}): check the path and the folder's permissions"
+        ) from error
 
 
 def made(folder: Path) -> None:

@@ -1,8 +1,8 @@
 """A small HTTP service on a deployment, as a user might write one: the standard library, and callbacks.
 
 ``POST /`` takes one item as raw float32 values and answers with the model's output for it. Handlers wait for their own
-answer; one dispatcher alone starts requests, since a queue is no matter for many threads, and fills batches: it takes
-the items that are there and pads what is left of a batch, so that nobody waits for others.
+answer; one dispatcher starts the requests and fills their batches: it takes the items that are there and pads what is
+left of a batch, so that nobody waits for others.
 """
 
 import contextlib

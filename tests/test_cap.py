@@ -81,6 +81,6 @@ def test_space_and_baselines_are_held_where_the_advice_was() -> None:
     configs = build(held, model, ClosedLoop(), {}).configs
     assert {threads_of(c.properties) for c in configs if c.hint == "THROUGHPUT"} == {1}
     assert {threads_of(c.properties) for c in configs if c.hint != "THROUGHPUT"} == {0}
-    own = {b.config.key for b in baselines(held, {}, chosen=False)}
-    assert {threads_of(b.config.properties) for b in baselines(held, {}, chosen=False)} == {0, 1}
+    own = {b.config.key for b in baselines(held, fake.MODEL, {}, chosen=False)}
+    assert {threads_of(b.config.properties) for b in baselines(held, fake.MODEL, {}, chosen=False)} == {0, 1}
     assert own <= {c.key for c in configs}

@@ -7,7 +7,7 @@ from ovtune.choice import choose
 from ovtune.config import Config
 from ovtune.document import Document, part_of
 from ovtune.environment import Device
-from ovtune.errors import DeploymentError
+from ovtune.errors import DeploymentError, UsageError
 from tests import fake, promised
 
 CPU = fake.CPU
@@ -83,6 +83,23 @@ def test_fallback_where_a_device_is_missing(prefer: str, config: Config) -> None
     for devices in ((CPU,), (CPU, gpu("GPU"))):
         assert choose(document(prefer), devices, fallback=True).config == config
         assert choose(document(prefer), devices).config == FAST
+
+
+def test_fallback_where_a_device_of_a_setting_is_missing() -> None:
+    """A recommended config that sets something for a device that is not there cannot run either."""
+    alone = Config(device="AUTO", properties={"DEVICE_PROPERTIES": {"GPU": {"NUM_STREAMS": 2}}}, nireq=8)
+    tree = json.loads(document().model_dump_json())
+    tree["config"] = tree["front"][0]["config"] = part(alone)
+    known = Document.model_validate_json(json.dumps(tree))
+    assert choose(known, (CPU, gpu("GPU"))).config == alone
+    assert choose(known, (CPU,), fallback=True).config == MIDDLE
+
+
+@pytest.mark.parametrize("limit_ms", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_limit_that_makes_no_sense(limit_ms: float) -> None:
+    """It is named, and no search is advised."""
+    with pytest.raises(UsageError, match=r"max_latency_ms is .*: give milliseconds above 0"):
+        choose(document(), BOTH, max_latency_ms=limit_ms)
 
 
 def test_nothing_can_run() -> None:

@@ -10,7 +10,7 @@ import pytest
 from ovtune import checking
 from ovtune.config import Config
 from ovtune.document import Document, text_of
-from ovtune.evaluator import Outcome
+from ovtune.evaluator import Failed, Outcome
 from ovtune.measurement import Plan
 from tests import fake
 from tests.fake import FakeEvaluator
@@ -113,6 +113,30 @@ class TestStatus:
         interrupt(evaluator, 3, times=2)
         told = ovtune(*CHECK)
         assert (told.status, told.out) == (130, "")
+
+    def test_junit(self, ovtune: Callable[..., Ran], evaluator: FakeEvaluator, tmp_path: Path) -> None:
+        """Whatever comes of the check, a suite is there: the answer, why there is none, and what a Ctrl-C leaves."""
+        path = tmp_path / "out" / "check.xml"
+        assert ovtune(*CHECK, "--junit", str(path)).status == 0
+        assert 'errors="0"' in path.read_text()
+        evaluator.outcomes = dict.fromkeys((CONFIG.key, BASELINE.key), Failed(reason="it died"))
+        assert ovtune(*CHECK, "--junit", str(path)).status == 1
+        assert "it died" in path.read_text()
+        assert ovtune("check", "gone.json", "--junit", str(path)).status == 1
+        assert "gone.json" in path.read_text()
+        evaluator.outcomes = {}
+        interrupt(evaluator, 3, times=2)
+        assert ovtune(*CHECK, "--junit", str(path)).status == 130
+        assert "ended before it had an answer" in path.read_text()
+
+    def test_junit_that_cannot_be_written(
+        self, ovtune: Callable[..., Ran], evaluator: FakeEvaluator, tmp_path: Path
+    ) -> None:
+        """It is told before anything is measured."""
+        told = ovtune(*CHECK, "--junit", str(tmp_path))
+        assert told.status == 1
+        assert "cannot be written" in told.err
+        assert not evaluator.asked
 
     def test_interrupted_before_anything_was_measured(
         self, ovtune: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch

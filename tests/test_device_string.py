@@ -1,6 +1,7 @@
 import pytest
 
-from ovtune.device_string import is_list, kind_of, used_by, worth_trying
+from ovtune.config import Config
+from ovtune.device_string import is_list, kind_of, missing, used_by, worth_trying
 from ovtune.environment import Device
 
 CPU, GPU, NPU, FIRST, SECOND = (Device(name=n, full_name=n) for n in ("CPU", "GPU", "NPU", "GPU.0", "GPU.1"))
@@ -61,6 +62,30 @@ def test_many_devices_make_no_hundreds(count: int, strings: int) -> None:
 def test_what_a_string_may_use(text: str, names: list[str]) -> None:
     """The named devices in their order, ``GPU`` being the first one; unnamed, all but an NPU and what is left out."""
     assert [device.name for device in used_by(text, (CPU, FIRST, SECOND, NPU))] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        *((text, ()) for text in ("CPU", "GPU", "GPU.1", "AUTO", "AUTO:-GPU", "AUTO:GPU.1,CPU", "MULTI:CPU(2),GPU(4)")),
+        *((text, ()) for text in ("BATCH:CPU(4)", "BATCH:CPU", "HETERO:GPU, CPU", "BATCH:AUTO(4)", "AUTO:-NPU")),
+        ("AUTO:XPU,CPU", ("XPU",)),
+        ("CPU:GPU", ("CPU:GPU",)),
+        ("CPU,GPU", ("CPU,GPU",)),
+        ("BATCH:CPU(4", ("CPU(4",)),
+        ("BATCH:CPU(0)", ("CPU(0)",)),
+        *((text, (text,)) for text in ("HETERO:", "BATCH:", "MULTI:,", "HETERO", "cpu", " ")),
+    ],
+)
+def test_what_is_missing(text: str, names: tuple[str, ...]) -> None:
+    """Every device that is named and not there, and what is no device string at all."""
+    assert missing(Config(device=text, nireq=1), (CPU, FIRST, SECOND)) == names
+
+
+def test_devices_of_single_settings_may_be_missing() -> None:
+    """A device that only a setting names is one that is named."""
+    properties = {"DEVICE_PROPERTIES": {"CPU": {"NUM_STREAMS": 1}, "XPU": {"NUM_STREAMS": 1}}}
+    assert missing(Config(device="AUTO", properties=properties, nireq=1), (CPU,)) == ("XPU",)
 
 
 def test_kinds() -> None:

@@ -366,3 +366,47 @@ def test_document_touches_no_files(properties: dict[str, Any]) -> None:
     root["config"]["properties"] = properties
     with pytest.raises(DocumentError, match="which touches files"):
         parse(json.dumps(root), name="x")
+
+
+@pytest.mark.parametrize(
+    ("device", "properties", "said"),
+    [
+        (
+            "AUTO",
+            {"MULTI_DEVICE_PRIORITIES": "GPU,CPU"},
+            "names devices by MULTI_DEVICE_PRIORITIES: write them into its",
+        ),
+        ("AUTO", {"DEVICE_PROPERTIES": "{GPU:{NUM_STREAMS:1}}"}, "names devices by DEVICE_PROPERTIES"),
+        ("GPU", {"DEVICE_ID": 1}, "names devices by DEVICE_ID"),
+        ("BATCH:CPU(99999999999)", {}, r"batches on BATCH:CPU\(99999999999\): a batch holds 1000000 requests at most"),
+    ],
+)
+def test_devices_stand_in_their_place(device: str, properties: dict[str, Any], said: str) -> None:
+    """What names devices elsewhere, or a batch beyond all bounds, is refused by name."""
+    root = tree()
+    root["config"] |= {"device": device, "properties": properties}
+    with pytest.raises(DocumentError, match=said):
+        parse(json.dumps(root), name="x")
+
+
+def test_mark_of_an_editor_is_passed_over() -> None:
+    """A document that an editor saved with a byte order mark is read."""
+    assert parse(b"\xef\xbb\xbf" + TEXT.encode(), name="x") == parse(TEXT, name="x")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"api": "sync", "nireq": 4},
+        {"properties": {"CACHE_DIR": "/x"}},
+        {"properties": {"DEVICE_PROPERTIES": "{GPU:{NUM_STREAMS:1}}"}},
+    ],
+)
+def test_schema_refuses_what_reading_refuses(change: dict[str, Any]) -> None:
+    """What a schema can say about a config that makes no sense, it says."""
+    jsonschema = importlib.import_module("jsonschema")
+    root = tree()
+    root["config"] |= change
+    assert list(jsonschema.Draft202012Validator(schema()).iter_errors(root))
+    with pytest.raises(DocumentError):
+        parse(json.dumps(root), name="x")

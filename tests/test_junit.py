@@ -6,7 +6,7 @@ import pytest
 
 from ovtune.checking import Finding
 from ovtune.goal import Goal
-from ovtune.junit import junit
+from ovtune.junit import junit, unchecked
 from tests.promised import promise
 from tests.test_finding import found
 
@@ -58,6 +58,25 @@ def test_broken_limits() -> None:
     finding = found(asked=promise(goal=goal))
     names = [case.get("name") for case in suite(finding).findall("testcase") if case.find("failure") is not None]
     assert names == ["limits"]
+
+
+def test_limits_are_a_case_where_there_are_any() -> None:
+    """A goal without limits promises none."""
+
+    def names(goal: Goal) -> set[str | None]:
+        return {case.get("name") for case in suite(found(asked=promise(goal=goal))).findall("testcase")}
+
+    assert "limits" not in names(Goal(latency="p50", prefer="throughput"))
+    assert "limits" in names(Goal(latency="p50", prefer="throughput", max_latency_ms=1e6))
+
+
+def test_a_check_that_came_to_nothing() -> None:
+    """It is one case, and an error that tells why."""
+    (told,) = ET.fromstring(unchecked("model \x00 is gone", config="best.json", elapsed_s=0.0))  # noqa: S314
+    assert (told.get("tests"), told.get("errors"), told.get("failures")) == ("1", "1", "0")
+    error = told.find("testcase/error")
+    assert error is not None
+    assert error.get("message") == "model \ufffd is gone"
 
 
 def test_hostile_texts() -> None:

@@ -74,7 +74,7 @@ def test_drawn_configs_break_no_rule(seed: int) -> None:
 
 def test_its_own_answers_are_baselines() -> None:
     """No settings and each hint on it stand beside the CPU's."""
-    found = {b.name for b in baselines(HOST, {}, chosen=False)}
+    found = {b.name for b in baselines(HOST, fake.MODEL, {}, chosen=False)}
     assert {"no settings on NPU", "LATENCY hint on NPU", "THROUGHPUT hint on NPU"} <= found
 
 

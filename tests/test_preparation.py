@@ -135,6 +135,13 @@ class TestBatches:
         with pytest.raises(DeviceError, match=r"no device can run .* does not engage"):
             made(runtime, Wish(device_strings=("BATCH:CPU(4)",)))
 
+    def test_baselines_have_the_weights_of_the_model(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
+        """A model whose weights are FP16 alone is measured with them, by OpenVINO's own answers, too."""
+        runtime = use(FakeRuntime())
+        runtime.model = replace(fake.MODEL, precisions=("FP16",))
+        setup = made(runtime)
+        assert {b.config.precision for b in setup.baselines} == {c.precision for c in setup.space.configs} == {"FP16"}
+
     def test_a_model_of_one_batch_is_not_tried(self, use: Callable[[FakeRuntime], FakeRuntime]) -> None:
         """Where the model takes no larger batch there is nothing to find out."""
         runtime = use(FakeRuntime())
@@ -208,7 +215,7 @@ class TestBaselines:
         """A baseline's config has the hint of its name and the requests of its own answer."""
         advice = (answer("CPU", "none", 3, "x"), answer("CPU", "LATENCY", 1, "y"), answer("CPU", "THROUGHPUT", 4, "z"))
         host = Host(devices=(fake.CPU,), topology=TOPOLOGY, device_strings=("CPU",), advice=advice, refused={})
-        found = [(b.name, b.config.hint, b.config.nireq) for b in baselines(host, {}, chosen=False)]
+        found = [(b.name, b.config.hint, b.config.nireq) for b in baselines(host, fake.MODEL, {}, chosen=False)]
         assert found == [
             ("no settings on CPU", None, 3),
             ("LATENCY hint on CPU", "LATENCY", 1),
@@ -219,8 +226,8 @@ class TestBaselines:
         """An order of devices is what the search looks for; OpenVINO's own answers are single devices and AUTO."""
         advice = tuple(answer(d, "none", 1, d) for d in ("CPU", "AUTO", "AUTO:CPU,GPU", "AUTO:-CPU"))
         host = Host(devices=(fake.CPU, GPU), topology=TOPOLOGY, device_strings=(), advice=advice, refused={})
-        assert [b.config.device for b in baselines(host, {}, chosen=False)] == ["CPU", "AUTO"]
-        assert len(baselines(host, {}, chosen=True)) == 4
+        assert [b.config.device for b in baselines(host, fake.MODEL, {}, chosen=False)] == ["CPU", "AUTO"]
+        assert len(baselines(host, fake.MODEL, {}, chosen=True)) == 4
 
 
 def test_model_is_needed(use: Callable[[FakeRuntime], FakeRuntime]) -> None:

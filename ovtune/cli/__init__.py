@@ -29,7 +29,7 @@ for command in (
 ):
     app.command()(command)
 _FAILED, _USAGE = 1, 2
-_KEPT = "interrupted: what was measured until now is kept"
+_KEPT = "interrupted: nothing that was measured is lost"
 
 
 def main() -> None:

@@ -122,8 +122,16 @@ def leave(message: str, status: int) -> NoReturn:
 
 def say(text: str) -> None:
     """Prints one line on standard error, whatever stands in ``text``."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    print(line, file=sys.stderr, flush=True)
+    print(_clean(text), file=sys.stderr, flush=True)
+
+
+def put(text: str) -> None:
+    """Prints one line of a result on standard output, whatever stands in ``text``."""
+    print(_clean(text))
+
+
+def _clean(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def show_tracebacks(debug: bool) -> None:  # noqa: FBT001 - the option's value

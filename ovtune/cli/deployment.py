@@ -2,13 +2,14 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ovtune import option
-from ovtune.cli.console import INTERRUPTED, NARROW, interrupts, leave, say, show
+from ovtune.cli.console import INTERRUPTED, NARROW, interrupts, leave, put, say, show
 from ovtune.errors import OvtuneError
 from ovtune.tool import Tool
 
@@ -74,12 +75,12 @@ def export(
     folder = out or config.parent / to
     made = exporting.write(exporting.Request(document=known, path=model or known.model.path, tool=to, folder=folder))
     if as_json:
-        tree = {"folder": str(folder), "files": list(made.files), "command": made.command, "notes": list(made.notes)}
+        tree = {"folder": str(folder), "files": made.files, "command": made.command, "notes": made.notes}
         print(json.dumps(tree))
         return
     for name in made.files:
-        print(folder / name)
-    print(f"run in {folder}: {made.command}")
+        put(str(folder / name))
+    put(f"run in {folder}: {made.command}")
     for note in made.notes:
         say(f"note: {note}")
 
@@ -126,15 +127,21 @@ def check(
             say(f"block {made.number}{of}: {made.side}: {terminal.outcome_words(made.outcome)}")
 
     began = time.monotonic()
+
+    def write(made: Callable[..., str], about: Any) -> None:
+        if junit is not None:
+            whole.write(junit, made(about, config=str(config), elapsed_s=time.monotonic() - began))
+
+    write(xml.unchecked, "the check was ended before it had an answer")
     with interrupts() as interrupted:
         try:
             found = checking.run(request, Watch(emit=tell, stopping=lambda: interrupted.is_set))
         except OvtuneError as error:
+            write(xml.unchecked, str(error))
             if not interrupted.is_set:
                 raise
             leave(f"interrupted: {error}", INTERRUPTED)
-    if junit is not None:
-        whole.write(junit, xml.junit(found, config=str(config), elapsed_s=time.monotonic() - began))
+    write(xml.junit, found)
     if as_json:
         print(json.dumps(finding.tree(found)))
     else:

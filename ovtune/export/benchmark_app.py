@@ -35,6 +35,8 @@ def write(order: Order) -> Export:
         )
     if hint == "none" and order.config.hint is not None:
         notes.append(dropped("PERFORMANCE_HINT", order.config.hint, "benchmark_app knows no such hint"))
+    if any(part.startswith("-") for part in order.device.partition(":")[2].split(",")):
+        notes.append(f"benchmark_app may ask the devices that {order.device} leaves out: name the others in its place")
     nireq = order.config.nireq
     command = ["benchmark_app", "-m", order.model, "-d", order.device, "-hint", hint]
     command += ["-api", "sync"] if nireq == 1 else ["-api", "async", "-nireq", str(nireq)]

@@ -15,7 +15,7 @@ def write(order: Order) -> Export:
     properties = {name: spelled(value) for name, value in order.plain.items() if name != "AUTO_BATCH_TIMEOUT"}
     if order.streams is not None:
         properties["NUM_STREAMS"] = str(order.streams)
-    elif "CPU" in order.config.device or "GPU" in order.config.device:
+    elif "GPU" in order.config.device:
         notes.append("the streams were not read back: DL Streamer sets NUM_STREAMS=-1 where it is not told any")
     pairs = []
     for name, value in properties.items():
@@ -39,7 +39,8 @@ def write(order: Order) -> Export:
         notes.append("api sync becomes nireq=1: DL Streamer always infers asynchronously")
     text = " ".join(element) + "\n"
     notes.append("gvainference stands for gvadetect or gvaclassify, which take the same properties")
-    command = f"gst-launch-1.0 filesrc location={shlex.quote('VIDEO')} ! decodebin3 ! {text.strip()} ! fakesink"
+    pipeline = ["gst-launch-1.0", "filesrc", "location=VIDEO", "!", "decodebin3", "!", *element, "!", "fakesink"]
+    command = " ".join(part if part == "!" else shlex.quote(part) for part in pipeline)
     return Export(files={_FILE: text}, command=command, notes=tuple(notes))
 
 

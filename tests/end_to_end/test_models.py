@@ -67,6 +67,7 @@ CASES = {
     ),
     "int64": Case(make=small(models.tokens)),
     "boolean": Case(make=small(models.masked), says=("auto_batching_silent",)),
+    "FP16 alone": Case(make=lambda folder: models.saved(models.dense(), folder, fp16=True)),
     "f16": Case(make=small(models.typed_dense, ov.Type.f16)),
     "bf16": Case(make=small(models.typed_dense, ov.Type.bf16)),
     "stateful": Case(

@@ -56,6 +56,11 @@ class TestBenchmarkApp:
         _, tree = self.written(order({"PERFORMANCE_HINT": "THROUGHPUT"}, effective={"NUM_STREAMS": 3}))
         assert tree["CPU"]["NUM_STREAMS"] == "3"
 
+    def test_exclusions(self) -> None:
+        """benchmark_app was seen to ask a device that a list leaves out: it is said."""
+        assert told(self.written(order(device="AUTO:-GPU"))[0], "AUTO:-GPU leaves out")
+        assert not told(self.written(order(device="AUTO:GPU,CPU"))[0], "leaves out")
+
     def test_lists(self) -> None:
         """A list's key is its scheduler; settings of its devices become one text, but for names that cannot be read."""
         nested: dict[str, Property] = {"DEVICE_PROPERTIES": {"CPU": {"NUM_STREAMS": 3}, "GPU.1": {"NUM_STREAMS": 5}}}
@@ -173,8 +178,20 @@ class TestDlStreamer:
         assert self.pairs(made) == {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "2"}
 
     def test_unknown_streams_are_said(self) -> None:
-        """Where nobody read the streams back, the note says what DL Streamer does."""
-        assert told(export(order(), "dlstreamer"), "NUM_STREAMS=-1")
+        """Where nobody read the streams back, the note says what DL Streamer does with a GPU."""
+        assert told(export(order(device="AUTO:GPU,CPU"), "dlstreamer"), "NUM_STREAMS=-1")
+        assert not told(export(order(device="HETERO:CPU"), "dlstreamer"), "NUM_STREAMS=-1")
+
+    @pytest.mark.parametrize("device", ["CPU", "BATCH:CPU(4)", "CPU$(touch x)", HOSTILE])
+    def test_command_is_one_of_the_shell(self, device: str) -> None:
+        """In a shell the command is gst-launch-1.0 with the element's own words, and nothing else."""
+        made = export(order({"ODD": "`touch y`$(z)"}, device=device, effective={"NUM_STREAMS": 2}), "dlstreamer")
+        words = shlex.split(made.command)
+        assert words[:6] == ["gst-launch-1.0", "filesrc", "location=VIDEO", "!", "decodebin3", "!"]
+        assert " ".join(words[6:-2]) + "\n" == made.files["pipeline.txt"]
+        assert words[-2:] == ["!", "fakesink"]
+        quoted = made.command.replace(" ! ", " ")
+        assert shlex.join(shlex.split(quoted)) == quoted
 
     def test_timeout(self) -> None:
         """The timeout of automatic batching is a property of the element."""
