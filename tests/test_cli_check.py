@@ -124,7 +124,7 @@ class TestStatus:
         assert "it died" in path.read_text()
         assert ovtune("check", "gone.json", "--junit", str(path)).status == 1
         assert "gone.json" in path.read_text()
-        evaluator.outcomes = {}
+        evaluator.outcomes, evaluator.asked = {}, []
         interrupt(evaluator, 3, times=2)
         assert ovtune(*CHECK, "--junit", str(path)).status == 130
         assert "ended before it had an answer" in path.read_text()
