@@ -27,7 +27,7 @@ class Found:
         regret: The regret of the config that it recommends.
         verdict: How sure it says it is.
         worse: 1 where the config is worse than OpenVINO's strongest answer, beyond doubt, else 0.
-        gap: What it claims for the aim's objective, over the truth; above 0 it promises too much.
+        gap: What it claims for the aim's objective, over the truth, as a logarithm; above 0 it promises too much.
         front: The share of the hypervolume.
         trials_to_95: The trials until a config within 5 % of the best was visited; None for never.
         seconds_to_95: The simulated time until then.
@@ -111,7 +111,7 @@ def _alone(ours: Sequence[Found], error: float) -> list[Target]:
     most, most_high = max(0.02, 2 * error), max(0.05, 3 * error)
     front, worse = float(np.median([f.front for f in ours])), float(np.mean([f.worse for f in ours]))
     gaps = [f.gap for f in ours if f.gap is not None]
-    gap = float(np.mean(gaps)) if gaps else np.nan
+    gap = float(np.expm1(np.mean(gaps))) if gaps else np.nan
     return [
         Target(words=f"median regret {median:.1%}, at most {most:.1%}", met=median <= most),
         Target(words=f"90th percentile of the regret {high:.1%}, at most {most_high:.1%}", met=high <= most_high),
@@ -173,7 +173,7 @@ def _row(found: Sequence[Found]) -> str:
         f"{f'{np.median(regrets):.1f} ({low:.1f} to {high:.1f})':>24}",
         f"{np.quantile(regrets, 0.9):>8.1f}",
         f"{100 * np.mean([f.worse for f in found]):>9.1f}",
-        f"{100 * np.mean(gaps):>8.1f}" if gaps else f"{'-':>8}",
+        f"{100 * np.expm1(np.mean(gaps)):>8.1f}" if gaps else f"{'-':>8}",
         f"{np.median([f.front for f in found]):>8.3f}",
         f"{_reached(steps, times):>16}",
     )
