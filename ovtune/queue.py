@@ -19,7 +19,8 @@ import functools
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,15 @@ class _Calls:
                 raised.clear()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Port:
+    """An input of a model: a name, its shape and its element type."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: ov.Type
+
+
 class Queue(ov.AsyncInferQueue):  # type: ignore[misc]
     """OpenVINO's queue, which reports what a callback raised once, at ``wait_all()`` or when it is left.
 
@@ -87,6 +97,7 @@ class Queue(ov.AsyncInferQueue):  # type: ignore[misc]
     def __init__(self, model: ov.CompiledModel, nireq: int) -> None:
         super().__init__(model, nireq)
         self._model = model
+        self._ports = _ports_of(model)
         self._calls = _Calls()
         self._given: list[weakref.ref[Callback]] = []
         self._starting = threading.Lock()
@@ -182,35 +193,47 @@ class Queue(ov.AsyncInferQueue):  # type: ignore[misc]
 
     def _check(self, inputs: Any) -> None:
         """Checks shapes and types while no request is taken for them: OpenVINO does not give one back."""
-        for port, value in self._pairs(inputs):
-            if port.partial_shape.is_dynamic:
-                continue
-            shape, expected = tuple(value.shape if hasattr(value, "shape") else np.shape(value)), tuple(port.shape)
-            if shape != expected:
-                raise UsageError(f"input {_name(port)} has shape {list(shape)}, the model takes {list(expected)}")
-            if isinstance(value, ov.Tensor) and value.element_type != port.element_type:
+        for key, value in _pairs(inputs):
+            port = self._ports.get(key)
+            if port is None:
+                continue  # which OpenVINO itself refuses, before it takes a request
+            shape = tuple(value.shape if hasattr(value, "shape") else np.shape(value))
+            if shape != port.shape:
+                raise UsageError(f"input {port.name} has shape {list(shape)}, the model takes {list(port.shape)}")
+            if isinstance(value, ov.Tensor) and value.element_type != port.kind:
                 raise UsageError(
-                    f"input {_name(port)} is a tensor of {value.element_type.to_string()}, "
-                    f"the model takes {port.element_type.to_string()}"
+                    f"input {port.name} is a tensor of {value.element_type.to_string()}, "
+                    f"the model takes {port.kind.to_string()}"
                 )
 
-    def _pairs(self, inputs: Any) -> Iterator[tuple[Any, Any]]:
-        """Each input that is given, and what is given for it. What OpenVINO itself refuses by name is left to it."""
-        match inputs:
-            case None:
-                return
-            case Mapping():
-                for key, value in inputs.items():
-                    with contextlib.suppress(RuntimeError, TypeError):
-                        yield (self._model.input(key) if isinstance(key, int | str) else key), value
-            case list() | tuple():
-                yield from zip(self._model.inputs, inputs, strict=False)
-            case _:
-                yield self._model.inputs[0], inputs
+
+def _ports_of(model: ov.CompiledModel) -> dict[int | str, _Port]:
+    """The inputs of static shapes, by index and by each of their names."""
+    found: dict[int | str, _Port] = {}
+    for index, port in enumerate(model.inputs):
+        if port.partial_shape.is_static:
+            names = sorted(port.names)
+            known = _Port(name=names[0] if names else str(index), shape=tuple(port.shape), kind=port.element_type)
+            found |= dict.fromkeys([index, *names], known)
+    return found
 
 
-def _name(port: Any) -> str:
-    return str(port.any_name) if port.names else str(port.index)
+def _pairs(inputs: Any) -> Iterable[tuple[int | str, Any]]:
+    """Each input that is given, by its index or one of its names, and what is given for it."""
+    match inputs:
+        case None:
+            return ()
+        case Mapping():
+            return [(_key(key), value) for key, value in inputs.items()]
+        case list() | tuple():
+            return enumerate(inputs)
+        case _:
+            return ((0, inputs),)
+
+
+def _key(key: Any) -> int | str:
+    """The index or name that an input is given by, which may be a port; "" for what is neither."""
+    return key if isinstance(key, int | str) else min(getattr(key, "names", ()), default="")
 
 
 def _nothing(_request: Any, _userdata: Any) -> None:

@@ -193,6 +193,17 @@ def test_inputs_that_openvino_takes(inputs: object) -> None:
     queue.leave(quietly=False)
 
 
+def test_an_input_by_its_port() -> None:
+    """An input may be given by the model's port, and is looked at."""
+    queue = queue_of(1)
+    port = queue._model.input(0)
+    queue.start_async({port: DATA})
+    with pytest.raises(UsageError, match="input x has shape"):
+        queue.start_async({port: DATA[0]})
+    queue.wait_all()
+    queue.leave(quietly=False)
+
+
 @pytest.mark.parametrize("what", ["start_async", "wait_all"])
 def test_a_callback_does_not_wait_for_itself(what: str) -> None:
     """Starting and waiting in a callback of the same queue is refused, and told like all that a callback raises."""

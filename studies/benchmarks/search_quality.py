@@ -311,7 +311,7 @@ def _gap(result: Result, metric: LatencyMetric, place: int | None, aim: Aim, tru
 
 
 def _over(gain: float, slow: float, place: int, aim: Aim, truth: Truth) -> float:
-    """How much better the claimed figures are than the truth's rounds come to, for the objective of ``aim``: a logarithm.
+    """How much better the claimed figures are than the truth's rounds come to, for ``aim``, as a logarithm.
 
     The mean of ratios would be above 1 by half the noise's variance, where nothing is claimed too large.
     """
