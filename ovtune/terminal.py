@@ -172,7 +172,7 @@ def moves(found: Comparison, names: tuple[str, str]) -> RenderableType:
     count = sum(one.standing == "moved" for one in known)
     said = f"{count} of {len(known)} configs that {names[0]} and {names[1]} both measured moved; now / then:"
     if not known:
-        return Text(f"{names[0]} and {names[1]} measured no config under one load.")
+        return Text(f"{names[0]} and {names[1]} have no config in common under one load: nothing tells what moved.")
     lead = found.second.study.setup.lead
     left = [] if lead is None else [config for config in lead.configs if config.key not in found.second.estimates]
     told = Text(
