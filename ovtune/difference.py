@@ -22,8 +22,7 @@ def differences(document: Document, here: Environment, *, path: str, sha256: str
     """What differs from ``document`` on the host ``here``, with the model at ``path`` whose digest is ``sha256``."""
     there = document.environment
     if sha256 != document.model.sha256:
-        text = f"model {path} is not the one that was measured ({document.model.path})"
-        yield Difference(kind="model", text=text)
+        yield Difference(kind="model", text=another_model(path, document.model.path))
     if here.openvino != there.openvino:
         yield Difference(kind="openvino", text=f"OpenVINO is {here.openvino}, measured with {there.openvino}")
     for name, full_name in there.devices.items():
@@ -36,6 +35,11 @@ def differences(document: Document, here: Environment, *, path: str, sha256: str
     if here.quota != there.quota:
         text = f"the CPU quota is {_limit(here.quota)}, measured with {_limit(there.quota)}"
         yield Difference(kind="quota", text=text)
+
+
+def another_model(path: str, measured: str) -> str:
+    """The sentence on a model that is not the one at ``measured``."""
+    return f"model {path} is not the one that was measured ({measured})"
 
 
 def doubts(document: Document) -> Iterator[str]:

@@ -81,7 +81,7 @@ def _doubts(document: Document, found: str, path: str) -> Iterator[str]:
     """What is to be known whatever the tool; ``found`` is the digest of the file that is exported."""
     measured = document.model if document.config.precision in PRECISIONS else document.variant
     if measured is not None and found != measured.sha256:
-        yield f"model {path} is not the one that was measured ({measured.path})"
+        yield difference.another_model(path, measured.path)
     yield from difference.doubts(document)
     if any(caveat.kind == "state_reset" for caveat in document.caveats):
         yield "the model keeps a state, which was reset before each inference when it was measured, and is not here"

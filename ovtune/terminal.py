@@ -173,12 +173,11 @@ def moves(found: Comparison, names: tuple[str, str]) -> RenderableType:
     said = f"{count} of {len(known)} configs that {names[0]} and {names[1]} both measured moved; now / then:"
     if not known:
         return Text(f"{names[0]} and {names[1]} have no config in common under one load: nothing tells what moved.")
-    lead = found.second.study.setup.lead
-    left = [] if lead is None else [config for config in lead.configs if config.key not in found.second.estimates]
-    told = Text(
-        f"Not measured: {'; '.join(config.words for config in left)}. The same command with more --trials does."
-    )
-    return Group(Text(said), table, *([told] if left else []))
+    study = found.second.study
+    tried = {visit.config.key for visit in study.visits}
+    left = [] if study.setup.lead is None else [c.words for c in study.setup.lead.configs if c.key not in tried]
+    told = [Text(f"Not tried yet: {'; '.join(left)}. The same command with more --trials does.")] if left else []
+    return Group(Text(said), table, *told)
 
 
 def _short(estimate: Estimate, found: Comparison) -> str:

@@ -82,5 +82,5 @@ def test_what_was_not_measured_is_named() -> None:
     lead = Lead(study="old", model="m", members=(Member(words="w", config=last), Member(words="x", config=absent)))
     led = dataclasses.replace(made, setup=dataclasses.replace(made.setup, lead=lead))
     text = shown(moves(compare(conclude(made, made.goal), conclude(led, made.goal)), NAMES))
-    assert "Not measured: " in text
+    assert "Not tried yet: " in text
     assert "nireq 77" in text
