@@ -32,16 +32,15 @@ class Replay:
     Args:
         recording: The recording.
         rounds: The rounds to draw from, so that others can be held out for the truth; all unless told.
-        start_s: The place in the recorded time to begin at; its beginning unless told.
 
     Attributes:
         now_s: The simulated time in seconds: what the visits so far took when they were recorded.
     """
 
-    def __init__(self, recording: Recording, *, rounds: Collection[int] | None = None, start_s: float = 0.0) -> None:
+    def __init__(self, recording: Recording, *, rounds: Collection[int] | None = None) -> None:
         self.now_s = 0.0
         self._header = recording.header
-        self._place_s = start_s
+        self._place_s = 0.0
         tracks: defaultdict[str, list[Record]] = defaultdict(list)
         for record in recording.records:
             if rounds is None or record.round in rounds:

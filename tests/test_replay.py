@@ -79,13 +79,8 @@ def test_a_visit_gets_the_nearest_block() -> None:
 
 def test_of_two_as_near_the_later_one() -> None:
     """Where two blocks lie as near, time goes forward."""
-    replay = Replay(recording(record(A, 0), record(B, 1), record(B, 2), record(C, 5)), start_s=1.5)
-    assert times(replay, B) == [2]
-
-
-def test_where_it_begins() -> None:
-    """A replay may begin anywhere in the recorded time."""
-    assert times(Replay(recording(*rounds(5, A)), start_s=28), A, A, A) == [30, 40, 0]
+    replay = Replay(recording(record(A, 0), record(B, 1), record(B, 2)))
+    assert times(replay, A, B) == [0, 2]
 
 
 def test_a_duel_meets_in_one_round_after_the_other() -> None:
@@ -120,8 +115,8 @@ def test_every_block_is_given_before_any_is_given_again(
 
 def test_time_goes_back_for_all_configs_at_once() -> None:
     """When one has nothing left to come, the others that were skipped meet it at the beginning, in their order."""
-    replay = Replay(recording(*rounds(6, A, B)), start_s=31)
-    assert times(replay, A, B, A, B) == [32, 30, 40, 42]
+    replay = Replay(recording(*rounds(6, A, B), record(C, 31)))
+    assert times(replay, C, A, B, A, B) == [31, 32, 30, 40, 42]
     assert times(replay, A, B, A) == [52, 50, 0]
     assert times(replay, B, A, B, A, B) == [2, 12, 10, 20, 22]
 

@@ -3,16 +3,16 @@
     python studies/benchmarks/promise.py RECORDING... [--searches N] [--seed N] [--quick]
     python studies/benchmarks/promise.py --simulate
 
-Each search is whole: 30 trials, elimination, duel, by the code that a real one runs, with a place in the recorded time,
-a seed and a preference of its own. Of each two neighbouring rounds it measures in one, drawn for each search anew; the
-other rounds, which it never sees, tell the truth: the robust location of the recommended config's throughput there, and
-its pooled p95 (p50 where the recording does not tell p95). Compared with it is what `best.json` publishes. Rounds that
-are drawn so have the same host, so what is left is the error of measuring and of choosing, not the host's course. A
-second search of the same preference measures in just the rounds that the first one left, and the other way round: where
-half of a recording's blocks happen to be faster than the other half, one gains what the other loses.
+Each search is whole: 30 trials, elimination, duel, by the code that a real one runs, with an order of the rounds (see
+rounds.py), a seed and a preference of its own. Of each two neighbouring rounds it measures in one, drawn for each
+search anew; the other rounds, which it never sees, tell the truth: the robust location of the recommended config's
+throughput there, and its pooled p95 (p50 where the recording does not tell p95). Compared with it is what `best.json`
+publishes. Rounds that are drawn so have the same host, so what is left is the error of measuring and of choosing, not
+the host's course. A second search of the same preference measures in just the rounds that the first one left, and the
+other way round: where half of a recording's blocks happen to be faster than the other half, one gains what the other
+loses.
 
-Blocks that other work held up are no part of the truth, as they are none of what is claimed: a search makes them again
-as long as it may, and a document says so where it could not.
+Blocks that other work held up are no part of the truth, as they are none of what is claimed where a config has others.
 
 Printed is the mean of the logarithm of claimed / true with its standard error over those pairs of searches, and the
 same for the share of held-out blocks in the prediction interval. They hold for the noise of these recordings. Searches
@@ -37,6 +37,7 @@ from pathlib import Path
 
 import numpy as np
 import simulated
+from rounds import reordered
 
 from ovtune import measurement, recording_file, stats
 from ovtune.budget import Budget
@@ -132,8 +133,7 @@ def search(task: Task) -> Outcome:
     """One whole search in one half of a recording's rounds, judged by the other."""
     recording, began = _recordings[task.place], time.perf_counter()
     seen = half(recording, task)
-    last_s = recording.records[-1].started_s
-    evaluator = Replay(recording, rounds=seen, start_s=float(np.random.default_rng([task.pair, 3]).uniform(0, last_s)))
+    evaluator = Replay(reordered(recording, np.random.default_rng([task.pair, 3])), rounds=seen)
     told = all(r.tells("p95") for r in recording.records if r.ok)
     goal = Goal(prefer=task.prefer, latency="p95" if told else "p50")
     with tempfile.TemporaryDirectory() as folder:

@@ -7,9 +7,7 @@ each five neighbouring rounds of a recording. The other rounds tell the truth (s
 see the same rounds and believe each reading; they get as many trials, and once more as much simulated time as the
 search took in all.
 
-The rounds come in an order of their own for each seed. As recorded, all configs are visited in the first ones and the
-best alone in those that follow: a search would live in the first, its duel in the last, and where the host got faster
-in the meantime every promise would look too large, by 3 % in one recording, for a config that nobody chose.
+The rounds come in an order of their own for each seed (see rounds.py, which tells why).
 
 For each recording, aim and number of trials, against the truth:
 
@@ -44,15 +42,16 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import optuna
 from rivals import RIVALS, Host, Reading, merit_of
 from rivals import search as rival_search
+from rounds import reordered, rounds_of
 from scoreboard import OURS, About, Found, lines, targets
-from truth import AIMS, Aim, Truth, rounds_of, truth_of
+from truth import AIMS, Aim, Truth, truth_of
 
 from ovtune import goal as goals
 from ovtune import recording_file
@@ -64,7 +63,7 @@ from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Watch
 from ovtune.measurement import LatencyMetric
-from ovtune.recording import Record, Recording
+from ovtune.recording import Recording
 from ovtune.replay import Replay, setup_of
 from ovtune.result import Result, conclude
 from ovtune.store import Store
@@ -195,7 +194,7 @@ def _check(name: str, recording: Recording) -> None:
 
 def searched(task: Task) -> tuple[list[Found], list[About]]:
     """One seed: our search and the rivals, judged for every aim."""
-    recording = _reordered(_processes[0].recordings[task.name], np.random.default_rng([task.seed, 3]))
+    recording = reordered(_processes[0].recordings[task.name], np.random.default_rng([task.seed, 3]))
     held_out = _held_out(rounds_of(recording), task.seed)
     seen = {record.round for record in recording.records} - held_out
     metric: LatencyMetric = "p95" if all(r.tells("p95") for r in recording.records if r.ok) else "p50"
@@ -215,20 +214,6 @@ def searched(task: Task) -> tuple[list[Found], list[About]]:
         for aim in AIMS
     ]
     return found, abouts
-
-
-def _reordered(recording: Recording, generator: np.random.Generator) -> Recording:
-    """The recording with its rounds in a random order, one after the other, each as it was in itself."""
-    rounds: dict[int, list[Record]] = {}
-    for record in recording.records:
-        rounds.setdefault(record.round, []).append(record)
-    records, end_s = [], 0.0
-    for round_ in generator.permutation(sorted(rounds)):
-        made = sorted(rounds[int(round_)], key=lambda record: record.started_s)
-        later_s = end_s - made[0].started_s
-        records += [replace(record, started_s=record.started_s + later_s) for record in made]
-        end_s = records[-1].started_s + records[-1].cost_s
-    return replace(recording, records=tuple(records))
 
 
 def _held_out(rounds: Sequence[int], seed: int) -> set[int]:

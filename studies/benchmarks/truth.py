@@ -312,8 +312,3 @@ def _likelihood(covariance: Array, target: Array) -> float:
     factor = np.linalg.cholesky(covariance + 1e-10 * np.eye(len(target)))
     whitened = solve_triangular(factor, target, lower=True, check_finite=False)
     return float(-0.5 * whitened @ whitened - np.log(np.diag(factor)).sum())
-
-
-def rounds_of(recording: Recording) -> Sequence[int]:
-    """The rounds in which anything ran."""
-    return sorted({record.round for record in recording.records if record.ok})

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from truth import Aim, rounds_of, truth_of
+from rounds import rounds_of
+from truth import Aim, truth_of
 
 from ovtune.config import Config
 from ovtune.environment import Environment
