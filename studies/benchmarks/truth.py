@@ -4,7 +4,7 @@ In three steps, for throughput, latency and their ratio, all on logarithms:
 
 1. Levels: each block is its config's level times its round's, times noise. Both are fitted by Huber's weights, and what
    a disturbed round tells weighs less. That takes the host's drift out, which all configs of a round share.
-2. Errors: how far each config's own blocks lie from that, leaning on how far those of all do.
+2. Errors: by resampling each config's own blocks, leaning on how sure those of all are.
 3. Smoothing: the best of many noisy levels is better than any config is. So a Gaussian process over the configs, with a
    part that a config shares with nobody, weighs each level with what its neighbours say. A config without a block in
    these rounds is told by its neighbours alone.
@@ -34,8 +34,8 @@ _STEPS = 15
 _HUBER = 1.345
 _EFFICIENCY = 0.95
 """How much of what normal noise tells Huber's weights keep."""
-_OUTLIER, _FEW = 4.0, 5
-"""How far out a block may lie to count for its config's error; of fewer blocks, nobody knows which one is wrong."""
+_RESAMPLES = 200
+_FEW = 5
 _PRIOR_WEIGHT = 3.0
 _ROUND_WEIGHT = 3.0
 _ROOM = 0.05
@@ -261,10 +261,27 @@ def _fit(table: Array) -> tuple[Array, Array]:
         drift = np.sum(weight * (value - level[:, None]), axis=0) / np.sum(weight, axis=0)
         drift *= np.where(width < _ENOUGH, 0.0, width / (width + _ROUND_WEIGHT))
         drift -= np.median(drift)
-    most = np.where(count < _FEW, np.inf, _OUTLIER)[:, None]
-    far = np.minimum(np.abs(np.nan_to_num(residual)) / spread, most) ** 2
-    own = (_PRIOR_WEIGHT + (count - 1) * far.sum(axis=1) / count) / (_PRIOR_WEIGHT + count - 1)
-    return level, np.sqrt(own / (_EFFICIENCY * np.sum(seen / spread**2, axis=1)))
+    usual = 1 / (_EFFICIENCY * np.sum(seen / spread**2, axis=1))
+    own = np.array([_resampled(v[s] - drift[s], spread[s]) for v, s in zip(value, seen, strict=True)])
+    often = count >= _FEW
+    wider = float(np.mean(own[often] / usual[often])) if np.any(often) else 1.0
+    return level, np.sqrt((_PRIOR_WEIGHT * wider * usual + (count - 1) * own) / (_PRIOR_WEIGHT + count - 1))
+
+
+def _resampled(values: Array, spread: Array) -> float:
+    """The variance of the level of one config's blocks, by resampling them.
+
+    What two kinds of blocks tell, quick ones and slow ones, is far less sure than the same number of a normal kind.
+    """
+    n = len(values)
+    picks = np.random.default_rng(0).integers(n, size=(_RESAMPLES, n))
+    drawn, wide = values[picks], spread[picks]
+    level = np.median(drawn, axis=1)
+    for _ in range(_STEPS):
+        far = np.abs(drawn - level[:, None]) / wide
+        weight = np.minimum(1, _HUBER / np.maximum(far, 1e-9)) / wide**2
+        level = np.sum(weight * drawn, axis=1) / np.sum(weight, axis=1)
+    return float(np.var(level)) * n / max(n - 1, 1)
 
 
 def _spreads(residual: Array) -> Array:

@@ -1,6 +1,7 @@
-"""Whether truth.py is as sure as it may be: on made-up recordings, of which the truth is known.
+"""Whether truth.py is as sure as it may be: on made-up recordings, of which the truth is known, and on real ones.
 
     python studies/benchmarks/truth_error.py [--seeds 20]
+    python studies/benchmarks/truth_error.py --recording FILE... [--seeds 20]
 
 Configs on a grid have smooth true values with a part of their own. Their blocks have noise with heavy tails, mostly
 one-sided, in a host that drifts from round to round and is disturbed in some; all configs ran in the first rounds, the
@@ -14,6 +15,14 @@ best and a few others in many more. For each of three shapes of recording:
 
 The exit status is 1 where fewer than 60 % lie within one error or 85 % within two, or the best is off by more than the
 half of one error.
+
+Of a real recording nobody knows the truth, but two halves of its rounds, one of each two neighbours in each, must tell
+the same. For the best ten configs of each preference it prints:
+
+- within one, within two: how many of the differences between two of them differ from half to half by at most that many
+  of the errors that both halves claim. More than 68 % and 95 % is no fault: both lean on the same neighbours;
+- error: what a half claims for a difference, at the median;
+- halves: by how much it is off, by how far the halves are apart, at the root of the mean square.
 """
 
 import argparse
@@ -21,18 +30,20 @@ import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from rounds import rounds_of
-from truth import Aim, truth_of
+from truth import AIMS, Aim, truth_of
 
+from ovtune import recording_file
 from ovtune.config import Config
 from ovtune.environment import Environment
+from ovtune.measurement import LatencyMetric
 from ovtune.model import Model
 from ovtune.recording import Header, Record, Recording
 from ovtune.workload import ClosedLoop
 
-AIM = Aim(prefer="throughput")
 GRID = tuple(
     Config(device="CPU", nireq=nireq, batch_size=batch, properties={"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": n})
     for nireq, batch, streams, n in itertools.product((1, 2, 4, 8, 16), (1, 4, 16), (1, 2, 4), (1, 2, 4))
@@ -58,10 +69,17 @@ SHAPES = (
 
 
 def main() -> int:
-    """Prints a line for each shape, and returns the exit status."""
+    """Prints a line for each shape or recording, and returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
-    seeds = range(parser.parse_args().seeds)
+    parser.add_argument("--recording", nargs="+", type=Path, default=[], metavar="FILE")
+    asked = parser.parse_args()
+    seeds = range(asked.seeds)
+    if asked.recording:
+        print(f"{'':<44}{'within one':>11}{'within two':>12}{'error':>8}{'halves':>8}")
+        for path in asked.recording:
+            halves(path, seeds)
+        return 0
     print(f"{'':<20}{'within one':>11}{'within two':>12}{'error':>8}{'off':>8}{'raw':>8}{'best':>8}{'raw':>8}")
     honest = True
     for shape in SHAPES:
@@ -90,6 +108,29 @@ def judged(shape: Shape, seed: int) -> tuple[float, ...]:
     best, raw_best = (float(np.nanmax(real + wrong) - real.max()) for wrong in (off, raw))
     middle = (float(np.median(truth.gain.error)), float(np.median(np.abs(off))), float(np.nanmedian(np.abs(raw))))
     return float(np.mean(far <= 1)), float(np.mean(far <= 2)), *middle, best, raw_best
+
+
+def halves(path: Path, seeds: range) -> None:
+    """Prints how far the halves of a recording are apart, for each preference."""
+    recording = recording_file.read(path)
+    rounds = rounds_of(recording)
+    metric: LatencyMetric = "p95" if all(r.tells("p95") for r in recording.records if r.ok) else "p50"
+    found: dict[str, list[tuple[float, float]]] = {}
+    for seed in seeds:
+        coins = np.random.default_rng(seed).random(len(rounds) // 2) < 0.5
+        one = {rounds[2 * i + int(coin)] for i, coin in enumerate(coins)}
+        truths = [truth_of(recording, half, metric) for half in (one, set(rounds[: 2 * len(coins)]) - one)]
+        for aim in (Aim(prefer=aim.prefer) for aim in AIMS if aim.limit in {None, 0.5}):
+            best = np.argsort(-sum(truth.worth(aim) for truth in truths))[:10]
+            for i, j in itertools.combinations(best.tolist(), 2):
+                apart = [float(truth.worth(aim)[i] - truth.worth(aim)[j]) for truth in truths]
+                error = float(np.hypot(*(truth.apart(aim, i, j) for truth in truths)))
+                found.setdefault(aim.name, []).append((apart[0] - apart[1], error))
+    for name, pairs in found.items():
+        off, error = np.abs(np.array(pairs)).T
+        within = [float(np.mean(off <= times * error)) for times in (1, 2)]
+        told, shown = np.median(error) / 2**0.5, np.sqrt(np.mean(off**2) / 2)
+        print(f"{f'{path.name}, {name}':<44}{within[0]:>11.0%}{within[1]:>12.0%}{told:>8.1%}{shown:>8.1%}")
 
 
 def _real(generator: np.random.Generator) -> np.ndarray:
