@@ -122,10 +122,10 @@ def score(
     *,
     prefer: Prefer,
     goal: Goal,
-    planned: tuple[int, ...],
-    earlier: int = 0,
+    alpha: float,
+    last: bool,
 ) -> Score:
-    """What ``pairs`` of (candidate, baseline) blocks say about ``prefer``, at one of the ``planned`` looks.
+    """What ``pairs`` of (candidate, baseline) blocks say about ``prefer``, at a look that may err by ``alpha``.
 
     The latency is compared pair by pair, as the quantile of what each block has: the goal's where every block has a
     sample above it, else p50. The values that are published come from pooled samples.
@@ -134,7 +134,6 @@ def score(
     throughput, latency = gains(pairs, "throughput", metric), -gains(pairs, "latency", metric)
     work, cost = costs(pairs)
     gain = gains(pairs, prefer, metric)
-    alpha = level(planned, len(pairs), earlier=earlier)
     gain_low, gain_high = stats.signed_rank_interval(gain, alpha=alpha)
     throughput_low, throughput_high = stats.signed_rank_interval(throughput, alpha=alpha)
     latency_low, latency_high = stats.signed_rank_interval(latency, alpha=alpha)
@@ -145,7 +144,7 @@ def score(
         standing = "equal"
     elif gain_low > 0 and throughput_low > worse and latency_high < better:
         standing = "better"
-    elif gain_low > 0 and (throughput_high < 0 or latency_low > 0 or len(pairs) >= planned[-1]):
+    elif gain_low > 0 and (throughput_high < 0 or latency_low > 0 or last):
         standing = "trade"
     elif gain_high < 0:
         standing = "worse"

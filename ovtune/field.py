@@ -109,12 +109,24 @@ class Duel:
 
     def score(self, prefer: Prefer, goal: Goal) -> Score:
         """Where it stands at the last planned look that was reached."""
-        return duel.score(self.judged, prefer=prefer, goal=goal, planned=self.planned, earlier=self.earlier)
+        alpha = duel.level(self.planned, self.reached, earlier=self.earlier)
+        return duel.score(self.judged, prefer=prefer, goal=goal, alpha=alpha, last=self.reached == self.planned[-1])
+
+    @property
+    def reached(self) -> int:
+        """How many pairs the last planned look takes in that was reached: one that was cut off is not looked at."""
+        return max((look for look in self.planned if look <= len(self.pairs)), default=0)
 
     @property
     def judged(self) -> tuple[tuple[Block, Block], ...]:
-        """The pairs up to the last planned look that was reached: a duel that was cut off is not looked at between."""
-        return self.pairs[: max((look for look in self.planned if look <= len(self.pairs)), default=0)]
+        """The pairs that count at that look.
+
+        Without those of which other work held up a side, where half of all are left, and enough for an interval. Who
+        works beside does not know who leads, so that a look errs no more often for it.
+        """
+        pairs = self.pairs[: self.reached]
+        quiet = tuple(pair for pair in pairs if not any(block.contended for block in pair))
+        return quiet if len(quiet) >= max(duel.LEAST_PAIRS, len(pairs) / 2) else pairs
 
 
 def survey_field(study: Study, goal: Goal) -> Field:

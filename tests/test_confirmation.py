@@ -8,7 +8,7 @@ import pytest
 from ovtune import duel
 from ovtune.config import Config
 from ovtune.evaluator import Failed, Outcome
-from ovtune.field import survey_field
+from ovtune.field import last_duel, survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import VisitEnded, VisitStarted
 from ovtune.measurement import Block, Plan
@@ -302,4 +302,6 @@ def test_contended_blocks_are_repeated_only_while_fresh_ones_are_spare(tmp_path:
     bench = benches.make(tmp_path, small(16), evaluator=evaluator, goal=Goal(latency="p50", prefer="throughput"))
     study = bench.search(8, confirm_s=150)
     assert max(Counter(c.key for c in evaluator.asked).values()) <= 24
-    assert conclude(study, bench.goal).verdict.pairs in study.duels[1].looks
+    fight = last_duel(study)
+    assert fight is not None
+    assert fight.reached == study.duels[1].looks[-1]

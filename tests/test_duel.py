@@ -63,7 +63,13 @@ def _noise(generator: np.random.Generator, pairs: int, deviation: float) -> NDAr
 
 
 def _judge(pairs: list[tuple[Block, Block]], prefer: Prefer = "balanced", cap: int | None = None) -> Score:
-    return score(pairs, prefer=prefer, goal=GOAL, planned=looks(cap or len(pairs)))
+    return _looked_at(pairs, prefer, looks(cap or len(pairs)))
+
+
+def _looked_at(pairs: list[tuple[Block, Block]], prefer: Prefer, planned: tuple[int, ...]) -> Score:
+    """What the pairs say at the last of the looks that they reach."""
+    last = len(pairs) >= planned[-1]
+    return score(pairs, prefer=prefer, goal=GOAL, alpha=level(planned, len(pairs)), last=last)
 
 
 @given(st.integers(1, 200))
@@ -225,7 +231,7 @@ def test_more_looks_make_each_more_careful() -> None:
     """The same pairs give a wider interval where more looks share the error."""
     generator = np.random.default_rng(8)
     pairs = _pairs(_noise(generator, 20, 0.05), _noise(generator, 20, 0.05))
-    one, three = (score(pairs, prefer="balanced", goal=GOAL, planned=planned) for planned in ((20,), (8, 14, 20)))
+    one, three = (_looked_at(pairs[:14], "balanced", planned) for planned in ((14,), (8, 14, 20)))
     assert three.throughput.low < one.throughput.low < one.throughput.high < three.throughput.high
 
 
@@ -245,7 +251,7 @@ def _stops(pairs: list[tuple[Block, Block]], prefer: Prefer) -> Score:
     """The duel as a search fights it: looked at as planned, ended by the first look that decides."""
     planned = looks(len(pairs))
     for look in planned:
-        found = score(pairs[:look], prefer=prefer, goal=GOAL, planned=planned)
+        found = _looked_at(pairs[:look], prefer, planned)
         if found.standing != "undecided":
             break
     return found
@@ -301,9 +307,9 @@ def test_a_gain_at_the_same_latency_takes_more_pairs() -> None:
 def test_summaries_are_compared_by_what_both_sides_tell() -> None:
     """A percentile that one block's summary lacks is not compared: the median is."""
     fight = [(summed(200, p50=1, p95=2), summed(200, p50=1, p95=3))] * 8
-    assert score(fight, prefer="latency", goal=Goal(latency="p95"), planned=(8,)).metric == "p95"
+    assert score(fight, prefer="latency", goal=Goal(latency="p95"), alpha=0.05, last=True).metric == "p95"
     fight[3] = (summed(200, p50=1), fight[3][1])
-    assert score(fight, prefer="latency", goal=Goal(latency="p95"), planned=(8,)).metric == "p50"
+    assert score(fight, prefer="latency", goal=Goal(latency="p95"), alpha=0.05, last=True).metric == "p50"
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,37 @@ def test_published_figures_are_from_the_duel_alone() -> None:
     assert result.estimates[BEST.key].throughput_per_s.value > 300
 
 
+def _held_up(study: Study, pairs: int, slower: float) -> Study:
+    """The study with the candidate that much slower in the first pairs of the duel, since other work held it up."""
+    visits = []
+    for visit in study.visits:
+        found = visit.outcome
+        if visit.phase == "duel" and visit.round < pairs and visit.config == BEST and isinstance(found, Block):
+            found = replace(found, elapsed_s=slower * found.elapsed_s, others_busy=0.5)
+        visits.append(replace(visit, outcome=found))
+    return replace(study, visits=tuple(visits))
+
+
+@pytest.mark.parametrize(("pairs", "held_up", "counted"), [(20, 6, 14), (20, 10, 10), (20, 11, 20), (14, 7, 14)])
+def test_pairs_that_other_work_held_up_do_not_count(pairs: int, held_up: int, counted: int) -> None:
+    """Neither in the verdict nor in the figures, unless that leaves less than half of them or too few to be sure."""
+    study = _held_up(_fought(_truth(130), pairs=pairs, cap=pairs), held_up, slower=3.0)
+    result = conclude(study, QUICK)
+    assert result.verdict.pairs == counted
+    assert (result.verdict.kind == "better") == (counted < pairs)
+    if counted < pairs:
+        assert result.measured.blocks == result.baseline_measured.blocks == counted
+        assert result.measured.throughput_per_s.value == pytest.approx(130, rel=0.02)
+
+
+def test_a_look_takes_pairs_in_that_do_not_count() -> None:
+    """A duel comes to its planned end by the pairs that were made: one of a recording has no others."""
+    fight = last_duel(_held_up(_fought(_truth(130), pairs=16, cap=16), 3, slower=1.0))
+    assert fight is not None
+    assert (fight.planned, fight.reached, len(fight.judged)) == ((8, 16), 16, 13)
+    assert fight.score("throughput", QUICK).throughput.low > 1.2
+
+
 def test_other_configs_figures_are_from_the_search() -> None:
     """A config that was not in the duel is shown with what search and elimination read of it."""
     study = _fought(_truth(130))

@@ -51,10 +51,11 @@ def _duel(result: Result) -> Panel:
     for place, (one, other) in enumerate(fight.pairs, start=1):
         mine, its = one.latency_ms(metric), other.latency_ms(metric)
         faster, slower = one.throughput_per_s / other.throughput_per_s, mine / its
+        busy = "\nheld up by other work" if one.contended or other.contended else ""
         candidate = f"{number(one.throughput_per_s)}/s, {number(mine)} ms"
         baseline = f"{number(other.throughput_per_s)}/s, {number(its)} ms"
         for spots, name, ratio in ((throughput, "throughput", faster), (latency, f"{metric} latency", slower)):
-            text = f"pair {place}: {name} ratio {ratio:.3f}\ncandidate {candidate}\nbaseline {baseline}"
+            text = f"pair {place}: {name} ratio {ratio:.3f}\ncandidate {candidate}\nbaseline {baseline}{busy}"
             spots.append(Spot(x=place, y=rounded(ratio), text=text))
         rows.append((str(place), f"{faster:.3f}", f"{slower:.3f}", candidate, baseline))
     plot = Plot(
@@ -91,11 +92,15 @@ def _about(result: Result, fight: Duel) -> str:
     if throughput is not None and latency is not None:
         metric = result.verdict.metric or result.metric
         said.append(f"Throughput ratio {throughput.full}, {metric} latency ratio {latency.full}.")
-    settled = result.verdict.pairs
-    if not settled:
+    if not result.verdict.pairs:
         said.append("The verdict does not rest on this duel: it was cut off, or held for another goal or baseline.")
-    elif settled < len(fight.pairs):
-        said.append(f"The verdict rests on the first {settled} pairs: later ones came after the last planned look.")
+        return " ".join(said)
+    if fight.reached < len(fight.pairs):
+        said.append(
+            f"The verdict rests on the first {fight.reached} pairs: later ones came after the last planned look."
+        )
+    if len(fight.judged) < fight.reached:
+        said.append(f"Of these {fight.reached - len(fight.judged)} do not count: other work held them up.")
     return " ".join(said)
 
 

@@ -180,7 +180,8 @@ def fought(pairs: Sequence[Pair], prefer: Prefer, cap: int) -> str:
     planned = duel.looks(cap)
     standing = "undecided"
     for look in planned:
-        standing = duel.score(pairs[:look], prefer=prefer, goal=GOAL, planned=planned).standing
+        alpha, last = duel.level(planned, look), look == planned[-1]
+        standing = duel.score(pairs[:look], prefer=prefer, goal=GOAL, alpha=alpha, last=last).standing
         if standing != "undecided":
             break
     return standing
