@@ -18,7 +18,6 @@ from ovtune.study import Sides, last_confirmation
 _MOST_ROUNDS = 12
 _FAILED_ROUNDS = 3
 _LATE = 1.5
-_CLEARLY = 2.0
 _CHOOSING = 0.25
 
 
@@ -146,14 +145,10 @@ class Confirmation:
             self._ledger.plan_duel(number, sides)
 
     def _confirmable(self, field: Field, challenger: Estimate, baseline: Config) -> Config:
-        """The challenger; where a recording has too few blocks of it, the next as good one that it has them of."""
-        close = (e.config for e in (challenger, *field.close(challenger, by=_CLEARLY)) if self._final(e, field))
-        enough = (config for config in close if self._fresh_pairs(config, baseline) >= duel.LEAST_PAIRS)
+        """The challenger; where a recording has too few blocks of it, the next one that it has them of."""
+        order = (e.config for e in (challenger, *field.challengers))
+        enough = (config for config in order if self._fresh_pairs(config, baseline) >= duel.LEAST_PAIRS)
         return next(enough, challenger.config)
-
-    @staticmethod
-    def _final(estimate: Estimate, field: Field) -> bool:
-        return not field.finals or estimate.config.key in field.finals
 
     def _fresh_pairs(self, candidate: Config, baseline: Config) -> int:
         """How many pairs of fresh blocks of two configs can be had, and no more than a duel makes."""

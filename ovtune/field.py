@@ -128,6 +128,12 @@ class Duel:
         quiet = tuple(pair for pair in pairs if not any(block.contended for block in pair))
         return quiet if len(quiet) >= max(duel.LEAST_PAIRS, len(pairs) / 2) else pairs
 
+    @property
+    def published(self) -> tuple[list[Block], list[Block]]:
+        """The blocks of each side that tell its figures: those that other work did not hold up, where half are such."""
+        one, other = ([pair[side] for pair in self.pairs[: self.reached]] for side in (0, 1))
+        return _undisturbed(one), _undisturbed(other)
+
 
 def survey_field(study: Study, goal: Goal) -> Field:
     """Compares what search and elimination measured; the duel's blocks take no part in choosing."""
@@ -198,6 +204,11 @@ def _promises_less(best: Estimate, other: Estimate, field: Field, *, by: float) 
     """Whether ``best`` promises more than ``other`` by more than so many joint standard errors."""
     behind = field.prospects[best.config.key].worth - field.prospects[other.config.key].worth
     return behind > by * _joint_error(best, other, field.goal)
+
+
+def _undisturbed(blocks: list[Block]) -> list[Block]:
+    quiet = [block for block in blocks if not block.contended]
+    return quiet if 2 * len(quiet) >= len(blocks) else blocks
 
 
 def last_duel(study: Study) -> Duel | None:

@@ -245,8 +245,8 @@ def _published(study: Study, fight: Duel | None) -> dict[str, tuple[Source, list
     found |= {key: found[owner] for key, owner in study.owners.items()}
     blocks: dict[str, tuple[Source, list[Block]]] = {key: ("search", made) for key, made in found.items()}
     if fight is not None:
-        blocks[fight.candidate.key] = ("duel", [pair[0] for pair in fight.judged])
-        blocks[fight.baseline.key] = ("duel", [pair[1] for pair in fight.judged])
+        candidate, baseline = fight.published
+        blocks |= {fight.candidate.key: ("duel", candidate), fight.baseline.key: ("duel", baseline)}
     return blocks
 
 

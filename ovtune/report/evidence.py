@@ -222,7 +222,7 @@ def _sides(result: Result) -> list[tuple[str, Mark, Measured, list[Block]]]:
     study = result.study
     if result.duel is not None and result.duel.judged:
         one, other = result.duel.candidate, result.duel.baseline
-        blocks = [[pair[side] for pair in result.duel.judged] for side in (0, 1)]
+        blocks = list(result.duel.published)
     else:
         one, other = result.recommended, result.baseline.config
         known = blocks_by_config(study.visits, *CHOOSING)

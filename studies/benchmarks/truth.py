@@ -146,6 +146,11 @@ class Truth:
         beyond = np.maximum(over - 2 * self.slow.error, 0)
         return np.where(over > 1e-9, np.minimum(value, best) - beyond, value)
 
+    def keeps(self, aim: Aim, place: int) -> bool:
+        """Whether a config keeps the limit of ``aim``, if there is one, beyond twice the error of its latency."""
+        limit_ms = self.limit_ms(aim)
+        return limit_ms is None or bool(self.slow.mean[place] + 2 * self.slow.error[place] <= np.log(limit_ms))
+
     def error(self, aim: Aim) -> float:
         """The standard error of the difference of two configs that are among the best ten, at the median."""
         near = [int(i) for i in np.argsort(-self.worth(aim))[:10]]
