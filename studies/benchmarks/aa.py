@@ -46,6 +46,8 @@ from numpy.typing import NDArray
 
 from ovtune import duel, recording_file, stats
 from ovtune.budget import CONFIRM_S
+from ovtune.config import Config
+from ovtune.field import Duel
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, Summary
 from ovtune.recording import Record, Recording, block_of
@@ -61,7 +63,7 @@ DUEL_S = duel.SHARE * CONFIRM_S
 FALSE_RATE, FALSE_BOUND, FOUND_RATE = 0.05, 0.06, 0.90
 LAGS = (1, 2, 3, 5, 10)
 POWER = "8 % found within the default cap"
-GOAL = Goal()
+GOAL, SIDE = Goal(), Config(device="CPU", nireq=1)
 
 Pair = tuple[Block, Block]
 
@@ -180,8 +182,9 @@ def fought(pairs: Sequence[Pair], prefer: Prefer, cap: int) -> str:
     planned = duel.looks(cap)
     standing = "undecided"
     for look in planned:
-        alpha, last = duel.level(planned, look), look == planned[-1]
-        standing = duel.score(pairs[:look], prefer=prefer, goal=GOAL, alpha=alpha, last=last).standing
+        made = tuple(pairs[:look])
+        fight = Duel(candidate=SIDE, baseline=SIDE, goal=GOAL, pairs=made, planned=planned, earlier=0)
+        standing = fight.score(prefer, GOAL).standing
         if standing != "undecided":
             break
     return standing
