@@ -1,7 +1,7 @@
 """What searchers found over many seeds, as tables, and whether ovtune's search keeps what is asked of it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import wilcoxon
@@ -9,6 +9,7 @@ from scipy.stats import wilcoxon
 OURS = "ovtune"
 ASKED_TRIALS = 30
 """The number of trials that the targets are about."""
+ALL = "all aims"
 _ALPHA = 0.05
 
 
@@ -72,7 +73,7 @@ Key = tuple[str, int, str, str]
 
 
 def lines(found: Sequence[Found], abouts: Sequence[About]) -> Iterator[str]:
-    """The tables of one recording, one for each aim, each with its targets."""
+    """The tables of one recording, one for each aim and one for all of them, each with its targets."""
     told = compared(found)
     width = max(len(_label(f)) for f in found)
     for aim in dict.fromkeys(f.aim for f in found):
@@ -85,24 +86,71 @@ def lines(found: Sequence[Found], abouts: Sequence[About]) -> Iterator[str]:
                 own = [f for f in found if (f.aim, f.trials, f.searcher, f.equal) == (aim, trials, searcher, equal)]
                 word = told.get((aim, trials, searcher, equal), "")
                 yield f"    {trials:>6}  {_label(own[0]):<{width}}{_row(own)}  {word}"
-        for target in targets(found, abouts, aim):
-            yield f"    {'met    ' if target.met else 'NOT MET'}  {target.words}"
+        yield from map(_said, targets(found, abouts, aim))
+    yield from _together_lines(found)
+
+
+def _together_lines(found: Sequence[Found]) -> Iterator[str]:
+    every = together(found)
+    told = compared(every)
+    if not told:
+        return
+    width = max(len(_label(f)) for f in every)
+    yield "\n  all aims together, of each seed the mean"
+    yield f"    {'trials':>6}  {'searcher':<{width}}{'regret %, median':>24}{'mean':>8}{'worse %':>9}  than ovtune"
+    for trials, searcher, equal in dict.fromkeys((f.trials, f.searcher, f.equal) for f in every):
+        own = [f for f in every if (f.trials, f.searcher, f.equal) == (trials, searcher, equal)]
+        regrets = 100 * np.array([f.regret for f in own])
+        low, high = _resampled(regrets)
+        cells = f"{f'{np.median(regrets):.1f} ({low:.1f} to {high:.1f})':>24}{np.mean(regrets):>8.1f}"
+        worse = 100 * np.mean([f.worse for f in own])
+        word = told.get((ALL, trials, searcher, equal), "")
+        yield f"    {trials:>6}  {_label(own[0]):<{width}}{cells}{worse:>9.1f}  {word}"
+    yield from map(_said, rival_targets(found))
+
+
+def _said(target: Target) -> str:
+    return f"    {'met    ' if target.met else 'NOT MET'}  {target.words}"
 
 
 def targets(found: Sequence[Found], abouts: Sequence[About], aim: str) -> list[Target]:
-    """What is asked for one aim, as far as it was searched for."""
+    """What is asked of ovtune's search for one aim, as far as it was searched for."""
     ours = [f for f in found if (f.searcher, f.aim, f.trials) == (OURS, aim, ASKED_TRIALS)]
-    made = _alone(ours, _known(abouts, aim)[0]) if ours else []
-    told = {key: word for key, word in compared(found).items() if key[0] == aim}
-    if told:
-        ahead = [key for key, word in told.items() if word == "better"]
-        names = ", ".join(f"{searcher} at {trials} trials (equal {equal})" for _, trials, searcher, equal in ahead)
-        made.append(Target(words=f"no rival is better: {names or 'none is'}", met=not ahead))
-        same = [word for key, word in told.items() if key[3] == "trials"]
-        behind = same.count("worse")
-        words = f"at equal trials most rivals are worse: {behind} of {len(same)} shown to be"
-        made.append(Target(words=words, met=2 * behind > len(same)))
-    return made
+    return _alone(ours, _known(abouts, aim)[0]) if ours else []
+
+
+def rival_targets(found: Sequence[Found]) -> list[Target]:
+    """What is asked against the rivals, all aims of a recording together."""
+    told = compared(together(found))
+    if not told:
+        return []
+    ahead = [key for key, word in told.items() if word == "better"]
+    names = ", ".join(f"{searcher} at {trials} trials (equal {equal})" for _, trials, searcher, equal in ahead)
+    same = [word for key, word in told.items() if key[3] == "trials"]
+    behind = same.count("worse")
+    return [
+        Target(words=f"no rival is better: {names or 'none is'}", met=not ahead),
+        Target(
+            words=f"at equal trials most rivals are worse: {behind} of {len(same)} shown to be",
+            met=2 * behind > len(same),
+        ),
+    ]
+
+
+def together(found: Sequence[Found]) -> list[Found]:
+    """For each seed, searcher and number of trials the means over the aims of the regret, and of what is worse."""
+    groups: dict[tuple[int, str, str, int], list[Found]] = {}
+    for f in found:
+        groups.setdefault((f.trials, f.searcher, f.equal, f.seed), []).append(f)
+    return [
+        replace(
+            group[0],
+            aim=ALL,
+            regret=float(np.mean([f.regret for f in group])),
+            worse=float(np.mean([f.worse for f in group])),
+        )
+        for _, group in sorted(groups.items(), key=lambda item: item[0][0])
+    ]
 
 
 def _alone(ours: Sequence[Found], error: float) -> list[Target]:
@@ -124,7 +172,7 @@ def _alone(ours: Sequence[Found], error: float) -> list[Target]:
 def compared(found: Sequence[Found]) -> dict[Key, str]:
     """For each rival, aim and number of trials, whether its regret is shown to be ``worse`` or ``better`` than ours.
 
-    By Wilcoxon's signed rank test over the seeds, at 5 % for all comparisons of a recording together (Holm,
+    By Wilcoxon's signed rank test over the seeds, at 5 % for all comparisons among ``found`` together (Holm,
     Scandinavian Journal of Statistics 6, 1979).
     """
     ours = {(f.aim, f.trials, f.seed): f.regret for f in found if f.searcher == OURS}
