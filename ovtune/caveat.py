@@ -28,6 +28,7 @@ WORDING: Mapping[str, str] = {
     "not_steady": "The speed had not settled after {warmup_s:.1f} s of warm-up.",
     "not_sustained": "The load of {rate_per_s:.4g}/s was not sustained: the backlog grew to {backlog_ms:.4g} ms.",
     "one_batch": "Only a batch of 1 was searched, without automatic batching: {reason}.",
+    "overtaken": "{config} promises more than what was confirmed, but came into no duel.",
     "partial_batch": "Items waited for a batch of {batch} to fill: at {rate_per_s:.4g}/s "
     "the first of them waits up to about {wait_ms:.4g} ms.",
     "partial_group": "Automatic batching of {batch} engaged by itself, and {nireq} requests are no multiple of it: "

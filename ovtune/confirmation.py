@@ -8,16 +8,16 @@ import numpy as np
 from ovtune import duel
 from ovtune.config import Config
 from ovtune.estimate import Estimate
-from ovtune.field import Duel, Field, contested, last_duel, survey_field
+from ovtune.field import Duel, Field, contested, failing, last_duel, survey_field
 from ovtune.finalist import affordable, begun, cost_s, finalists, hopeful, lead
 from ovtune.goal import Goal
 from ovtune.ledger import Ledger, VisitStarted
-from ovtune.measurement import Block, Plan
+from ovtune.measurement import Plan
 from ovtune.study import Sides, last_confirmation
 
 _MOST_ROUNDS = 12
-_FAILED_ROUNDS = 3
 _LATE = 1.5
+_CLEARLY = 2.0
 _CHOOSING = 0.25
 
 
@@ -145,8 +145,8 @@ class Confirmation:
             self._ledger.plan_duel(number, sides)
 
     def _confirmable(self, field: Field, challenger: Estimate, baseline: Config) -> Config:
-        """The challenger; where a recording has too few blocks of it, the next one that it has them of."""
-        order = (e.config for e in (challenger, *field.challengers))
+        """The challenger; where a recording has too few blocks of it, the next as good one that it has them of."""
+        order = (e.config for e in (challenger, *field.close(challenger, by=_CLEARLY)))
         enough = (config for config in order if self._fresh_pairs(config, baseline) >= duel.LEAST_PAIRS)
         return next(enough, challenger.config)
 
@@ -199,7 +199,7 @@ class Confirmation:
         fight = last_duel(self._ledger.study)
         if fight is None:
             return False
-        if len(fight.pairs) >= fight.planned[-1] or self._failing():
+        if len(fight.pairs) >= fight.planned[-1] or failing(self._ledger.study):
             return True
         if self._fresh_pairs(fight.candidate, fight.baseline) == 0:
             return True
@@ -211,18 +211,9 @@ class Confirmation:
         prefer = contested(self._goal, field.estimates[fight.baseline.key], field.metric)
         return fight.score(prefer, self._goal).standing == "undecided"
 
-    def _failing(self) -> bool:
-        """Whether the last rounds of the last duel came to nothing, one after the other."""
-        study = self._ledger.study
-        rounds: dict[int, bool] = {}
-        for visit in study.visits:
-            if visit.phase == "duel" and visit.confirmation == max(study.duels, default=0):
-                rounds[visit.round] = rounds.get(visit.round, True) and isinstance(visit.outcome, Block)
-        return len(rounds) >= _FAILED_ROUNDS and not any(list(rounds.values())[-_FAILED_ROUNDS:])
-
     def _worth_another(self) -> bool:
         """Whether the last duel failed, or ended undecided and there is time for many more pairs than it had."""
-        if self._failing():
+        if failing(self._ledger.study):
             return True
         fight = last_duel(self._ledger.study)
         if fight is None or len(fight.pairs) < fight.planned[-1] or not self._open(fight):

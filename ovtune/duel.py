@@ -18,7 +18,7 @@ from ovtune.measurement import Block, LatencyMetric, count_of, share_of
 
 ALPHA = 0.05
 LEAST_PAIRS = 8
-"""A signed-rank interval has bounds from here on, at the level that any look has."""
+"""A signed-rank interval has bounds from here on, at the level that any look of a first duel has."""
 MOST_PAIRS = 400
 MORE = 1.5
 """How many times the pairs of a duel that stayed open there must be time for, before another one is fought."""
@@ -101,6 +101,11 @@ def likely(planned: Sequence[int], pairs: int, ahead: float, deviation: float) -
     """
     enough = (2.5 * deviation / ahead) ** 2 if ahead else math.inf
     return next((look for look in planned if look > pairs and look >= enough), planned[-1])
+
+
+def least(alpha: float) -> int:
+    """The fewest pairs whose signed-rank interval has bounds at the level ``alpha``: 2 in 2^pairs cases are beyond."""
+    return math.ceil(math.log2(2 / alpha))
 
 
 def level(planned: Sequence[int], pairs: int, *, earlier: int = 0) -> float:

@@ -18,6 +18,7 @@ from ovtune.prospect import Prospect, prospects
 from ovtune.stability import off_the_cliff
 from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config
 
+_FAILED_ROUNDS = 3
 LEAST_COST_S = 0.01
 """The least that a visit is taken to cost: a recording may tell of none."""
 
@@ -109,8 +110,8 @@ class Duel:
 
     def score(self, prefer: Prefer, goal: Goal) -> Score:
         """Where it stands at the last planned look that was reached."""
-        alpha = duel.level(self.planned, self.reached, earlier=self.earlier)
-        return duel.score(self.judged, prefer=prefer, goal=goal, alpha=alpha, last=self.reached == self.planned[-1])
+        last = self.reached == self.planned[-1]
+        return duel.score(self.judged, prefer=prefer, goal=goal, alpha=self._alpha, last=last)
 
     @property
     def reached(self) -> int:
@@ -126,13 +127,24 @@ class Duel:
         """
         pairs = self.pairs[: self.reached]
         quiet = tuple(pair for pair in pairs if not any(block.contended for block in pair))
-        return quiet if len(quiet) >= max(duel.LEAST_PAIRS, len(pairs) / 2) else pairs
+        return quiet if len(quiet) >= max(duel.least(self._alpha), len(pairs) / 2) else pairs
 
     @property
-    def published(self) -> tuple[list[Block], list[Block]]:
-        """The blocks of each side that tell its figures: those that other work did not hold up, where half are such."""
+    def made(self) -> tuple[list[Block], list[Block]]:
+        """The blocks of each side up to that look."""
         one, other = ([pair[side] for pair in self.pairs[: self.reached]] for side in (0, 1))
-        return _undisturbed(one), _undisturbed(other)
+        return one, other
+
+    @property
+    def undisturbed(self) -> tuple[list[Block], list[Block]]:
+        """The blocks of each side that other work did not hold up; all of both, unless half of each are such."""
+        one, other = ([block for block in side if not block.contended] for side in self.made)
+        return (one, other) if 2 * min(len(one), len(other)) >= self.reached else self.made
+
+    @property
+    def _alpha(self) -> float:
+        """What that look may err by."""
+        return duel.level(self.planned, self.reached, earlier=self.earlier)
 
 
 def survey_field(study: Study, goal: Goal) -> Field:
@@ -206,11 +218,6 @@ def _promises_less(best: Estimate, other: Estimate, field: Field, *, by: float) 
     return behind > by * _joint_error(best, other, field.goal)
 
 
-def _undisturbed(blocks: list[Block]) -> list[Block]:
-    quiet = [block for block in blocks if not block.contended]
-    return quiet if 2 * len(quiet) >= len(blocks) else blocks
-
-
 def last_duel(study: Study) -> Duel | None:
     """The last duel that was planned, with as many pairs as are complete; None where there is none.
 
@@ -221,7 +228,17 @@ def last_duel(study: Study) -> Duel | None:
 
 def _recorded_as(config: Config, block: Block) -> tuple[object, ...]:
     """What tells one recorded block of a config from another: a recording that has no more begins again."""
-    return config.key, block.elapsed_s, block.items, block.cpu_s
+    latencies = block.samples if block.summary is None else tuple(block.summary.latency_ms.values())
+    return config.key, block.elapsed_s, block.items, block.cpu_s, latencies
+
+
+def failing(study: Study) -> bool:
+    """Whether the last rounds of the last duel came to nothing, one after the other."""
+    rounds: dict[int, bool] = {}
+    for visit in study.visits:
+        if visit.phase == "duel" and visit.confirmation == max(study.duels, default=0):
+            rounds[visit.round] = rounds.get(visit.round, True) and isinstance(visit.outcome, Block)
+    return len(rounds) >= _FAILED_ROUNDS and not any(list(rounds.values())[-_FAILED_ROUNDS:])
 
 
 def deciding_duel(study: Study, goal: Goal, baseline: str) -> Duel | None:

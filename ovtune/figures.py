@@ -68,22 +68,37 @@ class Measured:
     effective: Mapping[str, object]
 
 
-def figures(config: Config, source: Source, blocks: Sequence[Block], *, cold: Block, spread: Spread) -> Measured:
-    """The figures of ``config`` from at least one of its blocks.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the figures of one config are from.
+
+    Attributes:
+        source: The phase that the blocks are from.
+        blocks: The blocks that count, at least one.
+        made: With those that other work held up, which may hold up the next one too.
+    """
+
+    source: Source
+    blocks: Sequence[Block]
+    made: Sequence[Block]
+
+
+def figures(config: Config, evidence: Evidence, *, cold: Block, spread: Spread) -> Measured:
+    """The figures of ``config``.
 
     Args:
         config: The config.
-        source: The phase that the blocks are from.
-        blocks: What was measured in it.
+        evidence: What they are from.
         cold: The first block of the config in any phase, before which nothing was cached.
         spread: The spread between the blocks of one config.
     """
+    source, blocks = evidence.source, evidence.blocks
     told = estimate(config, blocks, spread)
     logs = np.log([b.throughput_per_s for b in blocks])
     low, high = stats.signed_rank_interval(logs, alpha=0.05)
     quantity = told.throughput_per_s
     exact = source == "duel" and math.isfinite(low)
-    next_low, next_high = next_block(logs, spread.throughput)
+    next_low, next_high = next_block(np.log([b.throughput_per_s for b in evidence.made]), spread.throughput)
     occupancies = [b.occupancy for b in blocks if b.occupancy is not None]
     return Measured(
         source=source,

@@ -9,6 +9,7 @@ import numpy as np
 import pydantic
 
 from ovtune import measurement
+from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.environment import Environment
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric, Summary
@@ -142,6 +143,7 @@ def block_of(record: Record, header: Header, *, started_at: float) -> Block:
     samples = np.array(record.samples_ms or ())
     summary = Summary(count=record.samples or 1, latency_ms=record.metrics) if samples.size == 0 else None
     busy = record.host_busy if record.cpu_s is not None and record.host_busy is not None else 0.0
+    others = min(1.0, max(0.0, busy - (record.cpu_s or 0.0) / (elapsed_s * header.environment.cpus)))
     block = Block(
         started_at=started_at,
         elapsed_s=items / throughput,
@@ -154,10 +156,11 @@ def block_of(record: Record, header: Header, *, started_at: float) -> Block:
         first_inference_ms=record.first_inference_ms or 0.0,
         memory_bytes=record.memory_bytes or 0,
         occupancy=None,
-        others_busy=min(1.0, max(0.0, busy - (record.cpu_s or 0.0) / (elapsed_s * header.environment.cpus))),
+        others_busy=others,
         effective=record.effective or {},
         effective_key=record.config.key,
         cost_s=record.cost_s,
+        caveats=(Caveat(kind="contention", parameters={"others": others}),) if others > measurement.CONTENDED else (),
     )
     return replace(block, occupancy=_occupancy(block, record, header))
 

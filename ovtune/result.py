@@ -11,8 +11,8 @@ from ovtune.config import Config
 from ovtune.duel import Score
 from ovtune.errors import MeasurementError
 from ovtune.estimate import Estimate, Spread, estimate, spread_of
-from ovtune.field import Duel, Field, contested, deciding_duel, last_duel, survey_field
-from ovtune.figures import Measured, Source, figures
+from ovtune.field import Duel, Field, contested, deciding_duel, failing, last_duel, survey_field
+from ovtune.figures import Evidence, Measured, figures
 from ovtune.goal import Goal
 from ovtune.lineup import Band
 from ovtune.measurement import Block, LatencyMetric
@@ -26,6 +26,7 @@ from ovtune.study import (
     Study,
     agreement_of,
     blocks_by_config,
+    every_block,
     last_confirmation,
     reason_of,
     trials_of,
@@ -103,14 +104,24 @@ def conclude(study: Study, goal: Goal) -> Result:
     if fight is None or score is None:
         verdict = unconfirmed(strongest.name, leads=recommended.key == owner)
     else:
-        verdict = decided(strongest.name, fight.candidate, score, goal, pair_s=fight.pair_s, unsteady=unsteady)
+        verdict = decided(
+            strongest.name,
+            fight.candidate,
+            score,
+            goal,
+            made=len(fight.pairs),
+            pair_s=fight.pair_s,
+            unsteady=unsteady,
+        )
     verdict = limited(verdict, strongest.name, broken, recommended=recommended.key, baseline=owner)
-    doubts = _doubts(study, blocks[recommended.key][1], _unconfirmed(study, verdict))
+    doubts = _doubts(study, blocks[recommended.key].blocks, _unconfirmed(study, verdict))
     if unsteady is not None and fight is not None and recommended == fight.candidate:
         doubts = (*doubts, unsteady)
     thin = _few_recorded(study)
     if thin is not None and verdict.kind in {"undecided", "unconfirmed"}:
         doubts = (*doubts, thin)
+    if fight is not None:
+        doubts = (*doubts, *_overtaken(field, fight, recommended))
     doubts = (*doubts, *_uncompared(study, recommended, doubts))
     soaked = _soaked(study, recommended, fight, score)
     if soaked is not None and fight is not None and recommended == fight.candidate and soaked.below(1):
@@ -124,9 +135,9 @@ def conclude(study: Study, goal: Goal) -> Result:
         front=tuple(goals.front(field.estimates.values(), field.metric, goal.against)),
         recommended=recommended,
         trial=_trial_of(study, recommended),
-        measured=_figures(study, recommended, *blocks[recommended.key], field.spread),
+        measured=_figures(study, recommended, blocks[recommended.key], field.spread),
         baseline=strongest,
-        baseline_measured=_figures(study, strongest.config, *blocks[owner], field.spread),
+        baseline_measured=_figures(study, strongest.config, blocks[owner], field.spread),
         verdict=verdict,
         caveats=(*doubts, *known.doubts(recommended)),
         sharing=known,
@@ -186,12 +197,24 @@ def _keeps_what_was_not_contested(fight: Duel, field: Field, broken: Mapping[str
 def _few_recorded(study: Study) -> Caveat | None:
     """That a recording has fewer fresh blocks than the duel has time for."""
     fight = last_duel(study) if study.setup.recording else None
-    if fight is None:
+    if fight is None or _ended_before(study) or failing(study):
         return None
     wanted = max(fight.planned[-1], study.duels[max(study.duels)].wanted)
     if len(fight.pairs) >= wanted:
         return None
     return Caveat(kind="few_recorded", parameters={"pairs": len(fight.pairs), "planned": wanted})
+
+
+def _overtaken(field: Field, fight: Duel, recommended: Config) -> tuple[Caveat, ...]:
+    """That a config which promises more than all that the duel was about did not come into one."""
+    challenger, candidate = field.challenger, field.estimates.get(fight.candidate.key)
+    if challenger is None or candidate is None or recommended == challenger.config:
+        return ()
+    near = field.close(challenger, by=1.0)
+    if candidate in near or any(e.config == recommended for e in near):
+        return ()
+    ahead = field.prospects[challenger.config.key].worth - field.prospects[recommended.key].worth
+    return (Caveat(kind="overtaken", parameters={"config": challenger.config.words}),) if ahead > 0 else ()
 
 
 def _judged(fight: Duel, goal: Goal, field: Field, baseline: str) -> tuple[Score, Caveat | None]:
@@ -228,7 +251,8 @@ def measured(result: Result, config: Config) -> Measured:
     study = result.study
     key = study.owner(config)
     blocks = blocks_by_config(study.visits, *CHOOSING)
-    return _figures(study, config, "search", blocks[key], spread_of(blocks.values()))
+    made = every_block(study.visits, *CHOOSING)[key]
+    return _figures(study, config, Evidence(source="search", blocks=blocks[key], made=made), spread_of(blocks.values()))
 
 
 def why_nothing(study: Study) -> str:
@@ -240,38 +264,51 @@ def why_nothing(study: Study) -> str:
     return f"all {sum(reasons.values())} trials came to nothing, {count} of them because: {why}"
 
 
-def _published(study: Study, fight: Duel | None) -> dict[str, tuple[Source, list[Block]]]:
-    found = blocks_by_config(study.visits, *CHOOSING)
+def _published(study: Study, fight: Duel | None) -> dict[str, Evidence]:
+    made = every_block(study.visits, *CHOOSING)
+    told = blocks_by_config(study.visits, *CHOOSING)
+    found = {key: Evidence(source="search", blocks=blocks, made=made[key]) for key, blocks in told.items()}
     found |= {key: found[owner] for key, owner in study.owners.items()}
-    blocks: dict[str, tuple[Source, list[Block]]] = {key: ("search", made) for key, made in found.items()}
     if fight is not None:
-        candidate, baseline = fight.published
-        blocks |= {fight.candidate.key: ("duel", candidate), fight.baseline.key: ("duel", baseline)}
-    return blocks
+        sides = zip((fight.candidate, fight.baseline), fight.undisturbed, fight.made, strict=True)
+        found |= {side.key: Evidence(source="duel", blocks=blocks, made=every) for side, blocks, every in sides}
+    return found
 
 
 def _first_measured(field: Field) -> Config:
     return next(iter(field.estimates.values())).config
 
 
-def _broken(field: Field, blocks: Mapping[str, tuple[Source, list[Block]]], goal: Goal) -> dict[str, tuple[str, ...]]:
+def _broken(field: Field, evidence: Mapping[str, Evidence], goal: Goal) -> dict[str, tuple[str, ...]]:
     """The limits that each config breaks by its published figures: the asked latency, where they tell it."""
     found = {}
     for key, told in field.estimates.items():
-        source, latest = blocks[key]
-        fresh = replace(estimate(told.config, latest, field.spread), outputs=told.outputs, outside=told.outside)
-        final = fresh if source == "duel" else told
+        latest = evidence[key]
+        fresh = replace(estimate(told.config, latest.blocks, field.spread), outputs=told.outputs, outside=told.outside)
+        final = fresh if latest.source == "duel" else told
         found[key] = goals.breaches(final, goal, goals.common_metric([final], goal.latency))
     return found
 
 
 def why_unconfirmed(study: Study) -> str:
     """Why a study's last confirmation has no duel to its end."""
-    if not study.stopped or "interrupted" in study.stopped:
+    if _ended_before(study):
         return "the search was ended before"
+    if not study.setup.baselines:
+        return "none of OpenVINO's own answers is there to compare it with"
+    answers = {baseline.config.key for baseline in study.setup.baselines}
+    if all(visit.config.key in answers for visit in trials_of(study)):
+        return "nothing but OpenVINO's own answers was measured"
+    if failing(study):
+        return "one side of the duel failed again and again"
     if study.setup.recording:
         return "the recording holds too few fresh blocks"
     return f"--confirm left too little time for {duel.LEAST_PAIRS} pairs of blocks"
+
+
+def _ended_before(study: Study) -> bool:
+    """Whether a search was ended before its confirmation was."""
+    return not study.stopped or "interrupted" in study.stopped
 
 
 def _unconfirmed(study: Study, verdict: Verdict) -> str:
@@ -315,11 +352,11 @@ def _middle(caveats: Sequence[Caveat]) -> Caveat:
     return sorted(caveats, key=figures)[len(caveats) // 2]
 
 
-def _figures(study: Study, config: Config, source: Source, blocks: Sequence[Block], spread: Spread) -> Measured:
-    """The figures of ``blocks``, its compilation and first inference as they were when nothing was cached."""
+def _figures(study: Study, config: Config, evidence: Evidence, spread: Spread) -> Measured:
+    """The figures of a config, its compilation and first inference as they were when nothing was cached."""
     key = study.owner(config)
     cold = next(v.outcome for v in study.visits if v.config.key == key and isinstance(v.outcome, Block))
-    return figures(config, source, blocks, cold=cold, spread=spread)
+    return figures(config, evidence, cold=cold, spread=spread)
 
 
 def _trial_of(study: Study, config: Config) -> int:

@@ -221,11 +221,17 @@ def blocks_by_config(visits: tuple[Visit, ...], *phases: Phase) -> dict[str, lis
 
     Those that other work on the host held up are left out where the config has others.
     """
+    made = every_block(visits, *phases)
+    return {key: [b for b in found if not b.contended] or found for key, found in made.items()}
+
+
+def every_block(visits: tuple[Visit, ...], *phases: Phase) -> dict[str, list[Block]]:
+    """The same with those that other work held up."""
     blocks: defaultdict[str, list[Block]] = defaultdict(list)
     for visit in visits:
         if visit.phase in phases and isinstance(visit.outcome, Block):
             blocks[visit.config.key].append(visit.outcome)
-    return {key: [b for b in found if not b.contended] or found for key, found in blocks.items()}
+    return dict(blocks)
 
 
 def agreement_of(study: Study, config: Config) -> Agreement | None:

@@ -44,7 +44,7 @@ def unconfirmed(baseline: str, *, leads: bool) -> Verdict:
 
 
 def decided(  # noqa: PLR0913 - what a verdict says, by name
-    baseline: str, rival: Config, score: Score, goal: Goal, *, pair_s: float, unsteady: Caveat | None = None
+    baseline: str, rival: Config, score: Score, goal: Goal, *, made: int, pair_s: float, unsteady: Caveat | None = None
 ) -> Verdict:
     """The verdict of a duel, without the limits.
 
@@ -53,6 +53,7 @@ def decided(  # noqa: PLR0913 - what a verdict says, by name
         rival: The best of the other configs.
         score: Where the duel stands.
         goal: What it was for.
+        made: The pairs that were made, with those that do not count.
         pair_s: What a pair of measurements took.
         unsteady: What is said of a rival that cannot be relied on.
     """
@@ -70,7 +71,7 @@ def decided(  # noqa: PLR0913 - what a verdict says, by name
             kind = "undecided"
             text = f"Whether {rival.words} beats {own} stayed open after {score.pairs} pairs of measurements"
             if score.more_pairs is not None:
-                text += _needed(score.pairs, score.more_pairs, pair_s)
+                text += _needed(score.pairs, score.more_pairs, made, pair_s)
             elif unsteady is not None:
                 text = f"{rival.words} gains on the whole over {own}, but cannot be relied on. {unsteady.text}"
     return Verdict(
@@ -117,12 +118,15 @@ def own_answer(baseline: str) -> str:
     return baseline if baseline.startswith(("your ", "the first ")) else f"OpenVINO's {baseline}"
 
 
-def _needed(pairs: int, more: int, pair_s: float) -> str:
-    """What would decide a duel that stayed open: another one, with as many pairs as that makes together."""
-    total = max(pairs + more, math.ceil(MORE * pairs))
+def _needed(pairs: int, more: int, made: int, pair_s: float) -> str:
+    """What would decide a duel that stayed open: another one, with as many pairs as that makes together.
+
+    As many times more as there were ``made`` for those that count.
+    """
+    total = max(math.ceil((pairs + more) * made / pairs), math.ceil(MORE * made))
     if total > MOST_PAIRS:
         return f"; it would take about {total}, more than a duel makes: they differ too little to be told apart here"
-    return f"; about {total - pairs} more would decide it, as in --confirm {enough(1.1 * total * pair_s / SHARE)}"
+    return f"; about {total - made} more would decide it, as in --confirm {enough(1.1 * total * pair_s / SHARE)}"
 
 
 def _gains(score: Score, goal: Goal, margin: float) -> str:

@@ -14,7 +14,7 @@ from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.field import contested, last_duel, survey_field
 from ovtune.figures import Interval
 from ovtune.goal import Goal
-from ovtune.measurement import Block, Plan
+from ovtune.measurement import Block, Plan, Summary
 from ovtune.result import Result, conclude, measured
 from ovtune.study import Baseline, Phase, Sides, Study, Visit
 from tests import fake
@@ -215,7 +215,7 @@ def _held_up(study: Study, pairs: int, slower: float) -> Study:
     return replace(study, visits=tuple(visits))
 
 
-@pytest.mark.parametrize(("pairs", "held_up", "counted"), [(20, 6, 14), (20, 10, 10), (20, 11, 20), (14, 7, 14)])
+@pytest.mark.parametrize(("pairs", "held_up", "counted"), [(20, 6, 14), (20, 11, 20), (14, 7, 7), (10, 5, 10)])
 def test_pairs_that_other_work_held_up_do_not_count(pairs: int, held_up: int, counted: int) -> None:
     """Neither in the verdict nor in the figures, unless that leaves less than half of them or too few to be sure."""
     study = _held_up(_fought(_truth(130), pairs=pairs, cap=pairs), held_up, slower=3.0)
@@ -226,6 +226,37 @@ def test_pairs_that_other_work_held_up_do_not_count(pairs: int, held_up: int, co
     if counted < pairs:
         assert (figures.blocks, baseline.blocks) == (counted, pairs)
         assert figures.throughput_per_s.value == pytest.approx(130, rel=0.02)
+
+
+def test_figures_of_both_sides_are_of_the_same_pairs_where_one_was_held_up_always() -> None:
+    """Left out on one side alone, other work would make that one look faster than the duel says."""
+    study = _fought(_truth(108), pairs=24, cap=24)
+    visits = []
+    for visit in study.visits:
+        found = visit.outcome
+        if visit.phase == "duel" and isinstance(found, Block) and (visit.config == BEST or visit.round % 4 < 2):
+            slower = 1.5 if visit.round % 2 else 1.0
+            found = replace(found, elapsed_s=slower * found.elapsed_s, others_busy=0.5)
+        visits.append(replace(visit, outcome=found))
+    result = conclude(replace(study, visits=tuple(visits)), QUICK)
+    assert result.measured.blocks == result.baseline_measured.blocks == 24
+
+
+def test_the_next_measurement_may_be_held_up_as_some_were() -> None:
+    """What other work held up is in no figure, and in the interval for the next measurement all the same."""
+    result = conclude(_held_up(_fought(_truth(130)), 4, slower=2.0), QUICK)
+    assert result.measured.blocks == 16
+    assert result.measured.throughput_per_s.low > 120
+    assert result.measured.next_low < 66
+
+
+def test_a_duel_that_stayed_open_counts_on_as_much_other_work() -> None:
+    """What would decide it is told as pairs to be made, of which as many will not count; a further duel makes more."""
+    found = conclude(_held_up(_fought(_truth(103), noise=0.08, pairs=24, cap=24), 12, slower=1.0), QUICK).verdict
+    assert (found.kind, found.pairs) == ("undecided", 12)
+    told = re.search(r"about (\d+) more would decide it", found.text)
+    assert told is not None
+    assert int(told[1]) >= (duel.MORE - 1) * 24
 
 
 def test_a_look_takes_pairs_in_that_do_not_count() -> None:
@@ -529,7 +560,7 @@ def test_a_recorded_block_counts_once() -> None:
     first = {v.config: v.outcome for v in study.visits if v.phase == "duel" and v.round == 0}
     repeated = tuple(replace(v, outcome=first[v.config]) if v.phase == "duel" else v for v in study.visits)
     live = last_duel(replace(study, visits=repeated))
-    replayed = replace(study, visits=repeated, setup=replace(study.setup, recording="0" * 64))
+    replayed = replace(_replayed(study), visits=repeated)
     found = last_duel(replayed)
     assert live is not None
     assert found is not None
@@ -543,6 +574,61 @@ def test_a_duel_that_a_recording_cut_short_says_so() -> None:
     """Though it had all the pairs that it planned, it was to have had more."""
     study = _fought(_truth(101), noise=0.1, pairs=10, cap=10)
     sides = {number: replace(found, wanted=25) for number, found in study.duels.items()}
-    replayed = replace(study, duels=sides, setup=replace(study.setup, recording="0" * 64))
+    replayed = replace(_replayed(study), duels=sides)
     (caveat,) = [c for c in conclude(replayed, QUICK).caveats if c.kind == "few_recorded"]
     assert caveat.parameters == {"pairs": 10, "planned": 25}
+    interrupted = conclude(replace(replayed, stopped="interrupted"), QUICK)
+    assert "few_recorded" not in {c.kind for c in interrupted.caveats}
+
+
+def test_recorded_blocks_that_were_rounded_are_told_apart() -> None:
+    """By their latencies, where all else is the same: a recording need not tell more."""
+    study = _fought(_truth(130), pairs=10, cap=10)
+    visits = []
+    for visit in study.visits:
+        assert isinstance(visit.outcome, Block)
+        summary = Summary(count=100, latency_ms={"p50": 5 + visit.round})
+        outcome = replace(visit.outcome, elapsed_s=1.0, items=100, cpu_s=0.0, samples=b"", summary=summary)
+        visits.append(replace(visit, outcome=outcome))
+    fight = last_duel(replace(_replayed(study), visits=tuple(visits)))
+    assert fight is not None
+    assert len(fight.pairs) >= 9  # the first is as the search's own was
+
+
+def test_why_a_duel_failed() -> None:
+    """Where one side failed again and again, that is said, not that blocks were too few."""
+    study = _replayed(_fought(_truth(130), pairs=4))
+    broken = tuple(
+        replace(v, outcome=Failed(reason="no memory", cost_s=1.0)) if v.phase == "duel" and v.config == BEST else v
+        for v in study.visits
+    )
+    result = conclude(replace(study, visits=broken), QUICK)
+    assert result.verdict.kind == "unconfirmed"
+    assert [c.text for c in result.caveats] == [
+        "The recommendation was not confirmed against the baseline: one side of the duel failed again and again."
+    ]
+
+
+def test_why_there_was_no_duel() -> None:
+    """Where there is nothing to compare with, that is said."""
+    study = _replayed(_study(_visits((), [(BEST, block())], "search")))
+    alone = replace(study, setup=replace(study.setup, baselines=()))
+    assert "none of OpenVINO's own answers is there" in conclude(alone, QUICK).caveats[-1].text
+    answers = replace(study, visits=_visits((), [(THROUGHPUT, block()), (LATENCY, block())], "search"))
+    assert "nothing but OpenVINO's own answers" in conclude(answers, QUICK).caveats[-1].text
+
+
+def test_what_later_trials_found_is_told_beside_an_older_duel() -> None:
+    """Until there is a duel for it, the older one stands, and that more was found is said."""
+    study = _fought(_truth(99))
+    assert conclude(study, QUICK).verdict.kind == "equal"
+    later = replace(study, visits=_visits(study.visits, [(CROWD, block(throughput_per_s=400))], "search"))
+    result = conclude(later, QUICK)
+    assert result.recommended == THROUGHPUT
+    assert [c.kind for c in result.caveats] == ["overtaken"]
+    assert result.caveats[0].parameters == {"config": CROWD.words}
+
+
+def _replayed(study: Study) -> Study:
+    """The study as one that measured in a recording, to its end."""
+    return replace(study, stopped="all 3 trials are done", setup=replace(study.setup, recording="0" * 64))

@@ -11,7 +11,7 @@ from ovtune.config import Config
 from ovtune.estimate import spread_of
 from ovtune.evaluator import Outcome
 from ovtune.field import Duel, last_duel
-from ovtune.figures import Interval, Measured, figures
+from ovtune.figures import Evidence, Interval, Measured, figures
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric, share_of
 from ovtune.report.course import contention, course
 from ovtune.report.number import NONE, amount, number, ratio_of, rounded
@@ -57,7 +57,7 @@ def _duel(result: Result) -> Panel:
         for spots, name, ratio in ((throughput, "throughput", faster), (latency, f"{metric} latency", slower)):
             text = f"pair {place}: {name} ratio {ratio:.3f}\ncandidate {candidate}\nbaseline {baseline}{busy}"
             spots.append(Spot(x=place, y=rounded(ratio), text=text))
-        rows.append((str(place), f"{faster:.3f}", f"{slower:.3f}", candidate, baseline))
+        rows.append((f"{place}{', held up' if busy else ''}", f"{faster:.3f}", f"{slower:.3f}", candidate, baseline))
     plot = Plot(
         label="ratios of throughput and latency in each pair",
         x=Axis(title="pair", ends=(0, len(rows) + 1)),
@@ -97,11 +97,21 @@ def _about(result: Result, fight: Duel) -> str:
         return " ".join(said)
     if fight.reached < len(fight.pairs):
         said.append(
-            f"The verdict rests on the first {fight.reached} pairs: later ones came after the last planned look."
+            f"The verdict rests on the first {fight.reached} pairs: the others have not come to a planned look."
         )
-    if len(fight.judged) < fight.reached:
-        said.append(f"Of these {fight.reached - len(fight.judged)} do not count: other work held them up.")
+    said += _held_up(fight)
     return " ".join(said)
+
+
+def _held_up(fight: Duel) -> list[str]:
+    """How many pairs other work held up, and whether they count."""
+    held_up = sum(one.contended or other.contended for one, other in fight.pairs[: fight.reached])
+    if not held_up:
+        return []
+    said = f"Other work held up {held_up} of the {fight.reached} pairs"
+    if len(fight.judged) < fight.reached:
+        return [f"{said}, which do not count."]
+    return [f"{said}: all count, since too few are left without them."]
 
 
 def _elimination(result: Result) -> Panel:
@@ -222,7 +232,7 @@ def _sides(result: Result) -> list[tuple[str, Mark, Measured, list[Block]]]:
     study = result.study
     if result.duel is not None and result.duel.judged:
         one, other = result.duel.candidate, result.duel.baseline
-        blocks = list(result.duel.published)
+        blocks = list(result.duel.undisturbed)
     else:
         one, other = result.recommended, result.baseline.config
         known = blocks_by_config(study.visits, *CHOOSING)
@@ -230,10 +240,14 @@ def _sides(result: Result) -> list[tuple[str, Mark, Measured, list[Block]]]:
     spread = spread_of(blocks)
     names = one.words, _name(study, other)
     found = [
-        (name, SERIES[kind], figures(config, "search", made, cold=made[0], spread=spread), made)
+        (name, SERIES[kind], figures(config, _evidence(made), cold=made[0], spread=spread), made)
         for name, kind, config, made in zip(names, _SIDES, (one, other), blocks, strict=True)
     ]
     return found if study.owner(one) != study.owner(other) else found[1:]
+
+
+def _evidence(blocks: list[Block]) -> Evidence:
+    return Evidence(source="search", blocks=blocks, made=blocks)
 
 
 def _curve(told: Measured, blocks: Sequence[Block]) -> list[tuple[float, float]]:

@@ -12,7 +12,8 @@ the host's course. A second search of the same preference measures in just the r
 other way round: where half of a recording's blocks happen to be faster than the other half, one gains what the other
 loses.
 
-Blocks that other work held up are no part of the truth, as they are none of what is claimed where a config has others.
+Blocks that other work held up are no part of the truth, as they are none of what is claimed where a config has others;
+the prediction interval must take them in all the same.
 
 Printed is the mean of the logarithm of claimed / true with its standard error over those pairs of searches, and the
 same for the share of held-out blocks in the prediction interval. They hold for the noise of these recordings. Searches
@@ -144,7 +145,8 @@ def search(task: Task) -> Outcome:
         study = Tuning(store, "s", evaluator, goal=goal, budget=budget, watch=watch).run()
         store.close()
     result = conclude(study, goal)
-    truth = _held_out(recording, result.recommended, seen)
+    held_out = _held_out(recording, result.recommended, seen)
+    truth = [block for block in held_out if not block.contended]
     claimed, latency = result.measured, result.measured.latency_ms[result.metric]
     enough = len(truth) >= LEAST_TRUTH
     return Outcome(
@@ -157,8 +159,8 @@ def search(task: Task) -> Outcome:
         latency=math.log(latency.value / measurement.pooled([b.latencies for b in truth], result.metric))
         if enough and isinstance(latency, Interval)
         else None,
-        inside=sum(claimed.next_low <= b.throughput_per_s <= claimed.next_high for b in truth),
-        held_out=len(truth),
+        inside=sum(claimed.next_low <= b.throughput_per_s <= claimed.next_high for b in held_out),
+        held_out=len(held_out),
         took_s=time.perf_counter() - began,
     )
 
@@ -199,13 +201,12 @@ def half(recording: Recording, task: Task) -> set[int]:
 
 
 def _held_out(recording: Recording, config: Config, seen: set[int]) -> list[Block]:
-    """The config's blocks in the other rounds, without those that other work held up: a search leaves them out, too."""
-    blocks = [
+    """The config's blocks in the other rounds."""
+    return [
         block_of(r, recording.header, started_at=r.started_s)
         for r in recording.records
         if r.ok and r.round not in seen and r.config.key == config.key
     ]
-    return [block for block in blocks if not block.contended]
 
 
 def _location(blocks: Sequence[Block]) -> float:

@@ -15,9 +15,9 @@ For each recording, aim and number of trials, against the truth:
 - regret: how much worse the recommended config is than the best one, in percent; a config over the latency limit by
   more than twice the truth's error is worth as much less as it is over, one over by less counts as within;
 - worse: the share of searches that recommend a config worse than OpenVINO's strongest own answer by more than 1 % and
-  the error of that difference: twice, and more where the strongest is one of many, since the best of many that are
-  alike is a lucky one. An answer that may break the limit, by the truth's error, is no rival where another one is sure
-  to keep it;
+  the error of that difference: as many times as leaves 2.3 % of doubt for all answers together, 2.3 times for two and
+  2.7 for seven, since the best of many that are alike is a lucky one. An answer that may break the limit, by the
+  truth's error, is no rival where another one is sure to keep it;
 - gap: what is claimed for the aim's own objective over what the same config comes to in the truth's rounds, located
   there as published figures are, in percent: throughput, latency, or their ratio; above 0 it promises too much. The
   mean over the seeds is that of logarithms;
