@@ -117,11 +117,7 @@ def conclude(study: Study, goal: Goal) -> Result:
     doubts = _doubts(study, blocks[recommended.key].blocks, _unconfirmed(study, verdict))
     if unsteady is not None and fight is not None and recommended == fight.candidate:
         doubts = (*doubts, unsteady)
-    thin = _few_recorded(study)
-    if thin is not None and verdict.kind in {"undecided", "unconfirmed"}:
-        doubts = (*doubts, thin)
-    if fight is not None:
-        doubts = (*doubts, *_overtaken(field, fight, recommended))
+    doubts = (*doubts, *_few_recorded(study, verdict), *_overtaken(field, fight, recommended))
     doubts = (*doubts, *_uncompared(study, recommended, doubts))
     soaked = _soaked(study, recommended, fight, score)
     if soaked is not None and fight is not None and recommended == fight.candidate and soaked.below(1):
@@ -194,20 +190,22 @@ def _keeps_what_was_not_contested(fight: Duel, field: Field, broken: Mapping[str
     return bool(broken[fight.baseline.key]) and not broken[fight.candidate.key] and about == fight.goal.prefer
 
 
-def _few_recorded(study: Study) -> Caveat | None:
-    """That a recording has fewer fresh blocks than the duel has time for."""
+def _few_recorded(study: Study, verdict: Verdict) -> tuple[Caveat, ...]:
+    """That a recording has fewer fresh blocks than the duel has time for, where it told nothing."""
     fight = last_duel(study) if study.setup.recording else None
-    if fight is None or _ended_before(study) or failing(study):
-        return None
+    told = verdict.kind not in {"undecided", "unconfirmed"}
+    if fight is None or told or _ended_before(study) or failing(study):
+        return ()
     wanted = max(fight.planned[-1], study.duels[max(study.duels)].wanted)
     if len(fight.pairs) >= wanted:
-        return None
-    return Caveat(kind="few_recorded", parameters={"pairs": len(fight.pairs), "planned": wanted})
+        return ()
+    return (Caveat(kind="few_recorded", parameters={"pairs": len(fight.pairs), "planned": wanted}),)
 
 
-def _overtaken(field: Field, fight: Duel, recommended: Config) -> tuple[Caveat, ...]:
+def _overtaken(field: Field, fight: Duel | None, recommended: Config) -> tuple[Caveat, ...]:
     """That a config which promises more than all that the duel was about did not come into one."""
-    challenger, candidate = field.challenger, field.estimates.get(fight.candidate.key)
+    challenger = field.challenger
+    candidate = None if fight is None else field.estimates.get(fight.candidate.key)
     if challenger is None or candidate is None or recommended == challenger.config:
         return ()
     near = field.close(challenger, by=1.0)
