@@ -1,3 +1,4 @@
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
-from ovtune import patience
+from ovtune import patience, proposal, tuning
 from ovtune.config import Config
 from ovtune.errors import MeasurementError, StorageError
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
@@ -47,6 +48,33 @@ def twins() -> Setup:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return benches.make(tmp_path, small(16))
+
+
+def test_nothing_is_asked_while_a_block_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proposal takes a CPU for milliseconds: none is being made while a visit is, and each trial has its own."""
+    doing: list[str] = []
+
+    class Watched(FakeEvaluator):
+        def evaluate(self, config: Config, plan: Plan, /) -> Outcome:
+            assert not doing
+            doing.append("measuring")
+            threads = threading.active_count()
+            outcome = super().evaluate(config, plan)
+            assert (doing.pop(), threading.active_count()) == ("measuring", threads)
+            return outcome
+
+    asked = []
+
+    def proposing(space: Space, goal: Goal, history: proposal.History, *, seed: int) -> Config | None:
+        assert not doing
+        doing.append("asking")
+        asked.append(proposal.propose(space, goal, history, seed=seed))
+        assert doing.pop() == "asking"
+        return asked[-1]
+
+    monkeypatch.setattr(tuning, "propose", proposing)
+    study = benches.make(tmp_path, small(16), evaluator=Watched()).search(12, confirm_s=30)
+    assert [v.config for v in of(study, "search")] == asked
 
 
 def test_baselines_come_first_and_trials_are_exact(bench: Bench) -> None:
