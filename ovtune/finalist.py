@@ -41,7 +41,7 @@ def finalists(field: Field) -> list[Config]:
 def hopeful(field: Field) -> tuple[list[str], list[str]]:
     """The keys of the challengers and of the baselines that may be the best of their kind, who leads first.
 
-    Of a baseline nobody knows before it has a few blocks, and one that other work did not hold up, where the leading one
+    Nobody knows a baseline before it has a few blocks, and one that other work did not hold up where the leading one
     has such: what other work disturbed lies off by more than any error foresees, and a verdict against the weaker one
     is none.
     """
