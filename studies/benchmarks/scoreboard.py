@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, wilcoxon
 
 OURS = "ovtune"
+ALONE = "ovtune's search alone"
+"""What ovtune's search believes to be best after the last trial, which it would not recommend unconfirmed."""
 EXHAUSTIVE = "exhaustive"
-"""Who measures all configs in all the rounds that a search may draw from: no rival, but what can be known at most."""
+"""Who measures all configs in all the rounds that a search may draw from: what can be known at most."""
+_NO_RIVALS = frozenset({OURS, ALONE, EXHAUSTIVE})
 ASKED_TRIALS = 30
 """The number of trials that the targets are about."""
 ALL = "all aims"
@@ -273,7 +276,7 @@ def compared(found: Sequence[Found]) -> dict[Key, str]:
     ours = {(f.aim, f.trials, f.seed): f.regret for f in found if f.searcher == OURS}
     pairs: dict[Key, list[float]] = {}
     for f in found:
-        if f.searcher not in {OURS, EXHAUSTIVE}:
+        if f.searcher not in _NO_RIVALS:
             difference = f.regret - ours[f.aim, f.trials, f.seed]
             pairs.setdefault((f.aim, f.trials, f.searcher, f.equal), []).append(difference)
     chances = {key: _chance(np.array(differences)) for key, differences in pairs.items()}
@@ -302,7 +305,7 @@ def _known(abouts: Sequence[About], aim: str) -> tuple[float, float]:
 
 
 def _label(found: Found) -> str:
-    return found.searcher if found.searcher == OURS else f"{found.searcher}, equal {found.equal}"
+    return found.searcher if found.searcher in {OURS, ALONE} else f"{found.searcher}, equal {found.equal}"
 
 
 def _row(found: Sequence[Found]) -> str:

@@ -5,8 +5,10 @@
 Each seed is, for each aim, a whole search by the code that a real one runs, elimination and duel included, in three of
 each five neighbouring rounds of a recording. The other rounds tell the truth (see truth.py). The rivals (see rivals.py)
 see the same rounds and believe each reading; they get as many trials, and once more as much simulated time as the
-search took in all. Beside them stands who measured every config in all these rounds, and takes the best by the very
-estimate that the truth is made with (exhaustive): what it misses, these rounds do not tell.
+search took in all. Two more stand beside: ovtune's search alone, which believes its estimates after the last trial, as
+the rivals do; what it recommends in the end is OpenVINO's own answer, unless a duel shows another one to be better. And
+who measured every config in all these rounds, and takes the best by the very estimate that the truth is made with
+(exhaustive): what it misses, these rounds do not tell.
 
 The rounds come in an order of their own for each seed (see rounds.py, which tells why).
 
@@ -47,7 +49,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -56,7 +58,7 @@ import optuna
 from rivals import RIVALS, Host, Reading, merit_of
 from rivals import search as rival_search
 from rounds import reordered, rounds_of
-from scoreboard import EXHAUSTIVE, OURS, About, Found, lines, rival_targets, targets
+from scoreboard import ALONE, EXHAUSTIVE, OURS, About, Found, lines, rival_targets, targets
 from truth import AIMS, Aim, Truth, truth_of
 
 from ovtune import goal as goals
@@ -64,7 +66,7 @@ from ovtune import recording_file
 from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.errors import OvtuneError
-from ovtune.estimate import Unavailable
+from ovtune.estimate import Quantity, Unavailable
 from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Watch
@@ -243,7 +245,9 @@ def _ours(ground: Ground, aim: Aim) -> tuple[list[Found], dict[int, float]]:
         evaluator = ground.replay()
         study = run(ground.recording, evaluator, goal, trials, ground.task.seed)
         until_s[trials] = evaluator.now_s
-        found.append(_found(ground, OURS, aim, trials, "trials", _judged(study, goal, aim, ground.truth)))
+        judged = _judged(study, goal, aim, ground.truth)
+        found.append(_found(ground, OURS, aim, trials, "trials", judged))
+        found.append(_found(ground, ALONE, aim, trials, "trials", judged | _believed(study, goal, aim, ground.truth)))
     return found, until_s
 
 
@@ -314,6 +318,23 @@ def _judged(study: Study, goal: Goal, aim: Aim, truth: Truth) -> dict[str, objec
         "gap": _gap(result, goal.latency, place, aim, truth),
         "front": truth.front_share(_places(truth, [e.config for e in front])),
         **_to_95([v.config for v in made], list(ends), aim, truth),
+    }
+
+
+def _believed(study: Study, goal: Goal, aim: Aim, truth: Truth) -> dict[str, object]:
+    """What the estimates after the last trial tell, without elimination and duel."""
+    made = tuple(v for v in study.visits if v.phase not in {"elimination", "duel"})
+    field = survey_field(replace(study, visits=made, duels={}), goal)
+    best = field.best
+    place, latency = truth.place(best.config), best.latency_ms[field.metric]
+    claimed = np.log(best.throughput_per_s.value), np.log(latency.value) if isinstance(latency, Quantity) else 0.0
+    front = goals.front(field.estimates.values(), field.metric, "throughput")
+    return {
+        "regret": _regret(place, truth, aim),
+        "verdict": "none",
+        "worse": _worse(place, aim, truth),
+        "gap": None if place is None else _over(*map(float, claimed), place, aim, truth),
+        "front": truth.front_share(_places(truth, [e.config for e in front])),
     }
 
 
