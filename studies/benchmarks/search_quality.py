@@ -41,20 +41,22 @@ latency. Needs scipy, as `pip install ovtune[bench]` brings it.
 """
 
 import argparse
+import itertools
 import json
+import math
 import multiprocessing
 import os
 import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
 import optuna
+from judge import NEVER, Claim, judged
 from rivals import RIVALS, Host, Reading, merit_of
 from rivals import search as rival_search
 from rounds import reordered, rounds_of
@@ -66,22 +68,20 @@ from ovtune import recording_file
 from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.errors import OvtuneError
-from ovtune.estimate import Quantity, Unavailable
+from ovtune.estimate import Unavailable
 from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Watch
 from ovtune.measurement import LatencyMetric
 from ovtune.recording import Recording
 from ovtune.replay import Replay, setup_of
-from ovtune.result import Result, conclude
+from ovtune.result import conclude
 from ovtune.store import Store
 from ovtune.study import Study
 from ovtune.tuning import Tuning
 from ovtune.workload import ClosedLoop
 
-WORSE, DOUBT = 0.01, 0.0228
 LEAST_ROUNDS, ENOUGH_ROUNDS = 3, 5
-_NEVER = {"trials_to_95": None, "seconds_to_95": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,9 +245,8 @@ def _ours(ground: Ground, aim: Aim) -> tuple[list[Found], dict[int, float]]:
         evaluator = ground.replay()
         study = run(ground.recording, evaluator, goal, trials, ground.task.seed)
         until_s[trials] = evaluator.now_s
-        judged = _judged(study, goal, aim, ground.truth)
-        found.append(_found(ground, OURS, aim, trials, "trials", judged))
-        found.append(_found(ground, ALONE, aim, trials, "trials", judged | _believed(study, goal, aim, ground.truth)))
+        for searcher, claim in ((OURS, _recommended(study, goal)), (ALONE, _believed(study, goal))):
+            found.append(_found(ground, searcher, aim, trials, "trials", judged(claim, aim, ground.truth)))
     return found, until_s
 
 
@@ -257,17 +256,15 @@ def _exhaustive(ground: Ground, aim: Aim, every: Truth) -> Found:
     gain, slow = every.gain.mean, every.slow.mean
     merits = every.worth(Aim(prefer=aim.prefer))
     best = max(range(len(merits)), key=lambda i: (slow[i] <= np.log(limit_ms), merits[i]))
-    front = [i for i in range(len(gain)) if not np.any((gain > gain[i]) & (slow < slow[i]))]
-    judged = {
-        "visited": 0.0,
-        "regret": _regret(best, ground.truth, aim),
-        "verdict": "none",
-        "worse": _worse(best, aim, ground.truth),
-        "gap": _over(gain[best], slow[best], best, aim, ground.truth),
-        "front": ground.truth.front_share(front),
-        **_NEVER,
-    }
-    return _found(ground, EXHAUSTIVE, aim, len(every.configs), "rounds", judged)
+    claim = Claim(
+        recommended=every.configs[best],
+        gain=float(gain[best]),
+        slow=float(slow[best]),
+        front=[c for i, c in enumerate(every.configs) if not np.any((gain > gain[i]) & (slow < slow[i]))],
+        tried=[(config, 0.0) for config in every.configs],
+    )
+    known = judged(claim, aim, ground.truth) | NEVER
+    return _found(ground, EXHAUSTIVE, aim, len(every.configs), "rounds", known)
 
 
 def _theirs(ground: Ground, aim: Aim, rival: str, until_s: dict[int, float]) -> list[Found]:
@@ -281,16 +278,16 @@ def _theirs(ground: Ground, aim: Aim, rival: str, until_s: dict[int, float]) -> 
         in_time = [r for r in readings if r.until_s <= until_s[trials]]
         for equal, known in (("trials", readings[:trials]), ("time", in_time)):
             best = max(known, key=merit, default=None)
-            judged = _judged_raw(known, best, aim, ground.truth)
-            found.append(_found(ground, rival, aim, trials, equal, judged))
+            told = judged(_read_off(known, best), aim, ground.truth)
+            found.append(_found(ground, rival, aim, trials, equal, told))
     return found
 
 
 def _found(  # noqa: PLR0913, PLR0917 - whose it is, by its columns
-    ground: Ground, searcher: str, aim: Aim, trials: int, equal: str, judged: dict[str, object]
+    ground: Ground, searcher: str, aim: Aim, trials: int, equal: str, told: dict[str, object]
 ) -> Found:
     known = {"recording": ground.task.name, "seed": ground.task.seed, "searcher": searcher}
-    return Found(**known, aim=aim.name, trials=trials, equal=equal, **judged)
+    return Found(**known, aim=aim.name, trials=trials, equal=equal, **told)
 
 
 def run(recording: Recording, evaluator: Replay, goal: Goal, trials: int, seed: int) -> Study:
@@ -303,119 +300,51 @@ def run(recording: Recording, evaluator: Replay, goal: Goal, trials: int, seed: 
     return study
 
 
-def _judged(study: Study, goal: Goal, aim: Aim, truth: Truth) -> dict[str, object]:
+def _recommended(study: Study, goal: Goal) -> Claim:
+    """What the whole search says."""
     result = conclude(study, goal)
-    place = truth.place(result.recommended)
-    field = survey_field(study, goal)
-    front = goals.front(field.estimates.values(), field.metric, "throughput")
-    made = [v for v in study.visits if v.phase == "search"]
-    ends = np.cumsum([v.outcome.cost_s for v in made])
-    return {
-        "visited": _visited([v.config for v in made], truth, aim),
-        "regret": _regret(place, truth, aim),
-        "verdict": result.verdict.kind,
-        "worse": _worse(place, aim, truth),
-        "gap": _gap(result, goal.latency, place, aim, truth),
-        "front": truth.front_share(_places(truth, [e.config for e in front])),
-        **_to_95([v.config for v in made], list(ends), aim, truth),
-    }
+    latency = result.measured.latency_ms[goal.latency]
+    return Claim(
+        recommended=result.recommended,
+        gain=math.log(result.measured.throughput_per_s.value),
+        slow=None if isinstance(latency, Unavailable) else math.log(latency.value),
+        front=[e.config for e in result.front],
+        tried=_tried(study),
+        verdict=result.verdict.kind,
+    )
 
 
-def _believed(study: Study, goal: Goal, aim: Aim, truth: Truth) -> dict[str, object]:
-    """What the estimates after the last trial tell, without elimination and duel."""
+def _believed(study: Study, goal: Goal) -> Claim:
+    """What the estimates after the last trial say, without elimination and duel."""
     made = tuple(v for v in study.visits if v.phase not in {"elimination", "duel"})
     field = survey_field(replace(study, visits=made, duels={}), goal)
-    best = field.best
-    place, latency = truth.place(best.config), best.latency_ms[field.metric]
-    claimed = np.log(best.throughput_per_s.value), np.log(latency.value) if isinstance(latency, Quantity) else 0.0
-    front = goals.front(field.estimates.values(), field.metric, "throughput")
-    return {
-        "regret": _regret(place, truth, aim),
-        "verdict": "none",
-        "worse": _worse(place, aim, truth),
-        "gap": None if place is None else _over(*map(float, claimed), place, aim, truth),
-        "front": truth.front_share(_places(truth, [e.config for e in front])),
-    }
+    latency = field.best.latency_ms[goal.latency]
+    front = goals.front(field.estimates.values(), field.metric, goal.against)
+    return Claim(
+        recommended=field.best.config,
+        gain=math.log(field.best.throughput_per_s.value),
+        slow=None if isinstance(latency, Unavailable) else math.log(latency.value),
+        front=[e.config for e in front],
+        tried=_tried(study),
+    )
 
 
-def _gap(result: Result, metric: LatencyMetric, place: int | None, aim: Aim, truth: Truth) -> float | None:
-    latency = result.measured.latency_ms[metric]
-    if place is None or (isinstance(latency, Unavailable) and aim.prefer != "throughput"):
-        return None
-    gain = float(np.log(result.measured.throughput_per_s.value))
-    slow = 0.0 if isinstance(latency, Unavailable) else float(np.log(latency.value))
-    return _over(gain, slow, place, aim, truth)
+def _tried(study: Study) -> list[tuple[Config, float]]:
+    made = [v for v in study.visits if v.phase == "search"]
+    ends_s = itertools.accumulate(v.outcome.cost_s for v in made)
+    return list(zip((v.config for v in made), ends_s, strict=True))
 
 
-def _over(gain: float, slow: float, place: int, aim: Aim, truth: Truth) -> float:
-    """How much better the claimed figures are than the truth's rounds come to, for ``aim``, as a logarithm.
-
-    The mean of ratios would be above 1 by half the noise's variance, where nothing is claimed too large.
-    """
-    true_gain, true_slow = truth.again[place]
-    match aim.prefer:
-        case "latency":
-            return true_slow - slow
-        case "balanced":
-            return gain - slow - (true_gain - true_slow)
-        case _:
-            return gain - true_gain
-
-
-def _judged_raw(known: Sequence[Reading], best: Reading | None, aim: Aim, truth: Truth) -> dict[str, object]:
+def _read_off(readings: Sequence[Reading], best: Reading | None) -> Claim:
     """The config of the best single reading, as people take it."""
-    ran = [r for r in known if r.gain is not None and r.slow is not None]
-    place = None if best is None else truth.place(best.config)
-    front = [r.config for r in ran if not any(o.gain > r.gain and o.slow < r.slow for o in ran)]
-    return {
-        "visited": _visited([r.config for r in known], truth, aim),
-        "regret": _regret(place, truth, aim),
-        "verdict": "none",
-        "worse": _worse(place, aim, truth),
-        "gap": _over(best.gain, best.slow, place, aim, truth) if best in ran and place is not None else None,
-        "front": truth.front_share(_places(truth, front)),
-        **_to_95([r.config for r in known], [r.until_s for r in known], aim, truth),
-    }
-
-
-def _places(truth: Truth, configs: Iterable[Config]) -> list[int]:
-    return [place for config in configs if (place := truth.place(config)) is not None]
-
-
-def _regret(place: int | None, truth: Truth, aim: Aim) -> float:
-    """Of a config that never ran, and of none, as much as of the worst one."""
-    worth = truth.worth(aim)
-    return _less(worth, float(worth.min() if place is None else worth[place]))
-
-
-def _visited(configs: Iterable[Config], truth: Truth, aim: Aim) -> float:
-    worth = truth.worth(aim)
-    return _less(worth, float(max((worth[place] for place in _places(truth, configs)), default=worth.min())))
-
-
-def _less(worth: np.ndarray, own: float) -> float:
-    """How much less than the best the own worth is, as a share."""
-    return 1 - float(np.exp(own - worth.max()))
-
-
-def _worse(place: int | None, aim: Aim, truth: Truth) -> float:
-    """1 where the config is worse than the strongest of OpenVINO's own answers, beyond doubt, else 0."""
-    if place is None or not truth.answers:
-        return float(place is None)
-    worth = truth.worth(aim)
-    rivals = [answer for answer in truth.answers if truth.keeps(aim, answer)] or truth.answers
-    strongest = max(rivals, key=lambda answer: worth[answer])
-    doubt = NormalDist().inv_cdf(1 - DOUBT / len(rivals)) * truth.apart(aim, strongest, place)
-    return float(worth[place] < worth[strongest] - WORSE - doubt)
-
-
-def _to_95(order: Sequence[Config], ends_s: Sequence[float], aim: Aim, truth: Truth) -> dict[str, object]:
-    worth = truth.worth(aim)
-    near = {truth.configs[i].key for i in np.flatnonzero(worth >= worth.max() + np.log(0.95))}
-    for number, (config, end_s) in enumerate(zip(order, ends_s, strict=True), start=1):
-        if config.key in near:
-            return {"trials_to_95": float(number), "seconds_to_95": float(end_s)}
-    return _NEVER
+    ran = [r for r in readings if r.gain is not None and r.slow is not None]
+    return Claim(
+        recommended=None if best is None else best.config,
+        gain=best.gain if best in ran else None,
+        slow=best.slow if best in ran else None,
+        front=[r.config for r in ran if not any(o.gain > r.gain and o.slow < r.slow for o in ran)],
+        tried=[(r.config, r.until_s) for r in readings],
+    )
 
 
 def _open(names: Sequence[str], rivals: tuple[str, ...]) -> None:
