@@ -78,8 +78,8 @@ class Confirmation:
             if not order or not self._round(order, number, round_, deadline - self._duel_s(field)):
                 return
             field = self._field(first, round_ + 1)
-            left = {key for kind in hopeful(field) if len(kind) > 1 for key in kind}
-            contenders = [c for c in contenders if c.key in left]
+            left = [[c for c in contenders if c.key in kind] for kind in hopeful(field)]
+            contenders = [c for c in contenders if any(c in kind for kind in left if len(kind) > 1)]
 
     def _round(self, order: Sequence[Config], number: int, round_: int, until: float) -> bool:
         """One round of an elimination, without the visits that were made before; whether it came to its end."""

@@ -89,7 +89,6 @@ class Estimate:
         energy_mj_per_inference: Energy of the processor packages per inference; None where a block does not tell it.
         memory_bytes: The most memory over an idle process.
         sustained: Whether the load was sustained in most blocks.
-        held_up: Whether other work on the host held up every block.
         outputs: How far its outputs are from the reference's, where that is known.
         outside: Whether it is none of the configs that were asked for, and measured all the same.
     """
@@ -103,7 +102,6 @@ class Estimate:
     energy_mj_per_inference: float | None
     memory_bytes: int
     sustained: bool
-    held_up: bool = False
     outputs: Agreement | None = None
     outside: bool = False
 
@@ -139,7 +137,6 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
         energy_mj_per_inference=told.energy_mj_per_inference,
         memory_bytes=told.memory_bytes,
         sustained=told.sustained,
-        held_up=all(block.contended for block in blocks),
     )
 
 

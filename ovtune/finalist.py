@@ -41,23 +41,17 @@ def finalists(field: Field) -> list[Config]:
 def hopeful(field: Field) -> tuple[list[str], list[str]]:
     """The keys of the challengers and of the baselines that may be the best of their kind, who leads first.
 
-    Nobody knows a baseline before it has a few blocks, and one that other work did not hold up where the leading one
-    has such: what other work disturbed lies off by more than any error foresees, and a verdict against the weaker one
-    is none.
+    Of a baseline nobody knows before it has a few blocks: one that other work disturbed lies off by more than any error
+    foresees, and a verdict against the weaker one is none.
     """
     best = field.challenger.config.key if field.challenger is not None else None
     known = field.prospects
     order = sorted(known, key=lambda key: (key != best, -known[key].worth))
     chosen = [key for key in order if key == best or known[key].leads >= _HOPE]
     own = [key for key in order if key in field.answers]
-
-    def unknown(key: str) -> bool:
-        told = field.estimates[key]
-        return told.blocks < _KNOWN or (told.held_up and not field.estimates[own[0]].held_up)
-
     return (
         [key for key in chosen if key not in field.answers],
-        [key for key in own if key in chosen or unknown(key)],
+        [key for key in own if key in chosen or field.estimates[key].blocks < _KNOWN],
     )
 
 

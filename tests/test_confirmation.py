@@ -51,6 +51,18 @@ def test_elimination_visits_answers_and_challengers_in_rounds(bench: Bench) -> N
     assert set(rounds[0]) - answers
 
 
+@pytest.mark.parametrize("confirm_s", [30, 45, 90])
+def test_nobody_is_eliminated_against_nobody(tmp_path: Path, confirm_s: float) -> None:
+    """Between the first round, whose field the time limits, and the last, which it may cut off, none is alone."""
+    for seed in range(5):
+        evaluator = FakeEvaluator(seed=seed, noise=0.1)
+        study = benches.make(tmp_path / f"{seed}", small(16), evaluator=evaluator).search(8, confirm_s=confirm_s)
+        answers = {b.config.key for b in study.setup.baselines}
+        made = of(study, "elimination")
+        between = [v for v in made if 0 < v.round < made[-1].round]
+        assert 1 not in Counter((v.round, v.config.key in answers) for v in between).values()
+
+
 def test_a_disturbed_block_does_not_rule_an_answer_out(tmp_path: Path) -> None:
     """The best of OpenVINO's own answers, read far too low in the search, is visited again, and stands in the duel."""
 

@@ -1,16 +1,10 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ovtune.estimate import Spread, estimate
-from ovtune.field import Field
-from ovtune.finalist import hopeful, left_s
-from ovtune.goal import Goal
+from ovtune.finalist import left_s
 from ovtune.ledger import Event, VisitEnded
-from ovtune.measurement import Block, Plan
 from tests import bench as benches
-from tests import fake
 from tests.bench import Bench, small
 from tests.fake import FakeEvaluator
 
@@ -48,26 +42,3 @@ def test_time_left_is_right_within_a_third(tmp_path: Path, spread: float) -> Non
     ]
     assert len(ratios) > 10
     assert sum(2 / 3 <= ratio <= 4 / 3 for ratio in ratios) >= 0.9 * len(ratios), ratios
-
-
-@pytest.mark.parametrize(("busy", "leader_busy", "may"), [(0.01, 0.01, False), (0.5, 0.01, True), (0.5, 0.5, False)])
-def test_an_answer_that_other_work_held_up_may_lead(busy: float, leader_busy: float, may: bool) -> None:
-    """However many blocks say that it is half as fast: not while all are disturbed ones, and the leader's are not."""
-    evaluator = FakeEvaluator(truth=lambda config: 100.0 if config == leader else 50.0)
-    other, leader = (baseline.config for baseline in fake.BASELINES)
-    estimates = {}
-    for config, share in ((leader, leader_busy), (other, busy)):
-        outcomes = [evaluator.evaluate(config, Plan()) for _ in range(6)]
-        blocks = [replace(block, others_busy=share) for block in outcomes if isinstance(block, Block)]
-        estimates[config.key] = estimate(config, blocks, Spread())
-    field = Field(
-        goal=Goal(latency="p50", prefer="throughput"),
-        estimates=estimates,
-        metric="p50",
-        spread=Spread(),
-        baselines=fake.BASELINES,
-        owners={},
-        finals=frozenset(),
-    )
-    _, own = hopeful(field)
-    assert own == [leader.key, *([other.key] if may else [])]
