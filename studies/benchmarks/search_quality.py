@@ -63,13 +63,11 @@ from rounds import reordered, rounds_of
 from scoreboard import ALONE, EXHAUSTIVE, OURS, About, Found, lines, rival_targets, targets
 from truth import AIMS, Aim, Truth, truth_of
 
-from ovtune import goal as goals
 from ovtune import recording_file
 from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.errors import OvtuneError
 from ovtune.estimate import Unavailable
-from ovtune.field import survey_field
 from ovtune.goal import Goal
 from ovtune.ledger import Watch
 from ovtune.measurement import LatencyMetric
@@ -245,8 +243,9 @@ def _ours(ground: Ground, aim: Aim) -> tuple[list[Found], dict[int, float]]:
         evaluator = ground.replay()
         study = run(ground.recording, evaluator, goal, trials, ground.task.seed)
         until_s[trials] = evaluator.now_s
-        for searcher, claim in ((OURS, _recommended(study, goal)), (ALONE, _believed(study, goal))):
-            found.append(_found(ground, searcher, aim, trials, "trials", judged(claim, aim, ground.truth)))
+        for searcher, known in ((OURS, study), (ALONE, _unconfirmed(study))):
+            told = judged(_recommended(known, goal), aim, ground.truth)
+            found.append(_found(ground, searcher, aim, trials, "trials", told))
     return found, until_s
 
 
@@ -255,11 +254,11 @@ def _exhaustive(ground: Ground, aim: Aim, every: Truth) -> Found:
     limit_ms = ground.truth.limit_ms(aim) or np.inf
     gain, slow = every.gain.mean, every.slow.mean
     merits = every.worth(Aim(prefer=aim.prefer))
-    best = max(range(len(merits)), key=lambda i: (slow[i] <= np.log(limit_ms), merits[i]))
+    best = max(range(len(merits)), key=lambda i: (min(np.log(limit_ms) - slow[i], 0.0), merits[i]))
     claim = Claim(
         recommended=every.configs[best],
-        gain=float(gain[best]),
-        slow=float(slow[best]),
+        gain=every.again[best][0],
+        slow=every.again[best][1],
         front=[c for i, c in enumerate(every.configs) if not np.any((gain > gain[i]) & (slow < slow[i]))],
         tried=[(config, 0.0) for config in every.configs],
     )
@@ -300,8 +299,14 @@ def run(recording: Recording, evaluator: Replay, goal: Goal, trials: int, seed: 
     return study
 
 
+def _unconfirmed(study: Study) -> Study:
+    """The study as it was after the last trial."""
+    made = tuple(v for v in study.visits if v.phase not in {"elimination", "duel"})
+    return replace(study, visits=made, duels={})
+
+
 def _recommended(study: Study, goal: Goal) -> Claim:
-    """What the whole search says."""
+    """What a study says."""
     result = conclude(study, goal)
     latency = result.measured.latency_ms[goal.latency]
     return Claim(
@@ -314,25 +319,10 @@ def _recommended(study: Study, goal: Goal) -> Claim:
     )
 
 
-def _believed(study: Study, goal: Goal) -> Claim:
-    """What the estimates after the last trial say, without elimination and duel."""
-    made = tuple(v for v in study.visits if v.phase not in {"elimination", "duel"})
-    field = survey_field(replace(study, visits=made, duels={}), goal)
-    latency = field.best.latency_ms[goal.latency]
-    front = goals.front(field.estimates.values(), field.metric, goal.against)
-    return Claim(
-        recommended=field.best.config,
-        gain=math.log(field.best.throughput_per_s.value),
-        slow=None if isinstance(latency, Unavailable) else math.log(latency.value),
-        front=[e.config for e in front],
-        tried=_tried(study),
-    )
-
-
 def _tried(study: Study) -> list[tuple[Config, float]]:
-    made = [v for v in study.visits if v.phase == "search"]
-    ends_s = itertools.accumulate(v.outcome.cost_s for v in made)
-    return list(zip((v.config for v in made), ends_s, strict=True))
+    """The configs of the trials, each with the time that all visits had taken by its end, in seconds."""
+    ends_s = itertools.accumulate(v.outcome.cost_s for v in study.visits)
+    return [(v.config, end_s) for v, end_s in zip(study.visits, ends_s, strict=True) if v.phase == "search"]
 
 
 def _read_off(readings: Sequence[Reading], best: Reading | None) -> Claim:
