@@ -28,13 +28,13 @@ For each recording, aim and number of trials, against the truth:
   highest latency of all configs, as a share of the whole space's;
 - to 95 %: trials and simulated seconds until a config within 5 % of the best has been visited.
 
-Medians with 95 % intervals by resampling seeds. A rival is called worse or better where a signed rank test over the
-seeds says so at 5 %, corrected for all comparisons of a recording (Holm 1979); once aim by aim, and once for the mean
-regret over all aims, by which it is judged who is better on a recording. Truth's own error, that of the
-difference of two of the best ten configs, stands beside: regret below it cannot be told from none. Below each table
-stands what is asked of ovtune's search, at 30 trials and against the rivals, with the 95 % interval of each figure:
-met, not met (but within the interval: other seeds might show it met), or NOT MET. With --check the exit status is 1
-where something is NOT MET.
+Figures stand with 95 % intervals over the seeds: they hold for this recording, and for the truth as it is estimated. A
+rival is called worse or better where a signed rank test over the seeds says so at 5 %, corrected for all comparisons of
+a recording (Holm 1979); once aim by aim, and once for the mean regret over all aims, by which it is judged who is
+better on a recording. Truth's own error, that of the difference of two of the best ten configs, stands beside: regret
+below it cannot be told from none. Below each table stands what is asked of ovtune's search, at 30 trials and against
+the rivals: met; open, where the figure is beyond what is asked and its interval is not, so that other seeds might show
+it met; or MISSED, each with an error of one in forty. With --check the exit status is 1 where something is MISSED.
 
 It takes any recording of a closed loop with three rounds or more: where not all visits tell a p95, the p50 is the
 latency. Needs scipy, as `pip install ovtune[bench]` brings it.
