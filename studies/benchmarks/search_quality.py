@@ -7,8 +7,8 @@ each five neighbouring rounds of a recording. The other rounds tell the truth (s
 see the same rounds and believe each reading; they get as many trials, and once more as much simulated time as the
 search took in all. Two more stand beside: ovtune's search alone, which believes its estimates after the last trial, as
 the rivals do; what it recommends in the end is OpenVINO's own answer, unless a duel shows another one to be better. And
-who measured every config in all these rounds, and takes the best by the very estimate that the truth is made with
-(exhaustive): what it misses, these rounds do not tell.
+who measured every config in all these rounds, and believes the very estimate that the truth is made with (exhaustive);
+that is no bound, since the best of many estimates is a lucky one.
 
 The rounds come in an order of their own for each seed (see rounds.py, which tells why).
 
