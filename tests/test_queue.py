@@ -228,10 +228,15 @@ def test_threads_take_turns() -> None:
 
 
 def test_a_callback_that_is_set_too_late_is_let_go() -> None:
-    """What OpenVINO refuses, since a request runs, is not waited for when the queue is left."""
-    queue = queue_of(1)
+    """What OpenVINO refuses, since a request runs, is not waited for when the queue is left.
+
+    The first request's callback stands in the way of the second's, which therefore stays busy; a request is not busy
+    in its own callback.
+    """
+    queue = queue_of(2)
     going, kept = threading.Event(), len(module._kept)
     queue.set_callback(lambda _, __: going.wait(60))
+    queue.start_async({0: DATA})
     queue.start_async({0: DATA})
     with pytest.raises(RuntimeError, match="busy") as refused:
         queue.set_callback(lambda _, __: None)
