@@ -59,7 +59,7 @@ ROLES: Mapping[Role, Mark] = {
         hollow=True,
     ),
     "front": Mark(
-        label="on the front: no trial beats it in both",
+        label="on the front: no trial is shown to beat it",
         colour="#0072B2",
         symbol="circle",
         path=_CIRCLE.format(r=5),

@@ -98,7 +98,8 @@ def _fronts(comparison: Comparison, names: tuple[str, str]) -> Panel:
     return Panel(
         name="fronts",
         title="The fronts",
-        text="Every measured config; the line joins those that no other one of the same study beats in both.",
+        text="Every measured config; the line joins those that no estimate of the same study beats in both. The table "
+        "lists those that none is shown to beat.",
         plot=Plot(
             label=f"{objective.short} over latency of both studies",
             x=Axis(title=f"{comparison.metric} latency (ms)", logarithmic=True),
@@ -113,7 +114,7 @@ def _fronts(comparison: Comparison, names: tuple[str, str]) -> Panel:
 def _series(name: str, result: Result, marks: tuple[Mark, Mark], comparison: Comparison) -> tuple[Series, Series]:
     metric = comparison.metric
     told = [e for e in result.estimates.values() if isinstance(e.latency_ms[metric], Quantity)]
-    front = list(reversed(goals.front(told, metric, comparison.goal.against)))
+    steps = list(reversed(goals.front(told, metric, comparison.goal.against, by=0)))
 
     def spot(estimate: Estimate, latency: Quantity) -> Spot:
         told_of = weighed(estimate, comparison.objective)
@@ -129,6 +130,6 @@ def _series(name: str, result: Result, marks: tuple[Mark, Mark], comparison: Com
         return tuple(spot(e, latency) for e in estimates if isinstance(latency := e.latency_ms[metric], Quantity))
 
     return (
-        Series(name=f"{name}, front", mark=marks[1], spots=spots(front), kind="steps"),
+        Series(name=f"{name}, front", mark=marks[1], spots=spots(steps), kind="steps"),
         Series(name=name, mark=marks[0], spots=spots(told)),
     )

@@ -44,6 +44,7 @@ def judged(claim: Claim, aim: Aim, truth: Truth) -> dict[str, object]:
         "worse": _worse(place, aim, truth),
         "gap": None if place is None else _gap(claim, place, aim, truth),
         "front": truth.front_share(_places(truth, claim.front)),
+        "on_front": len(claim.front),
         **_to_95(claim.tried, aim, truth),
     }
 

@@ -39,6 +39,7 @@ class Found:
             without answers always 0.
         gap: What it claims for the aim's objective, over the truth, as a logarithm; above 0 it promises too much.
         front: The share of the hypervolume.
+        on_front: How many configs it takes to be on the front.
         trials_to_95: The trials until a config within 5 % of the best was visited; None for never.
         seconds_to_95: The simulated time until then.
     """
@@ -55,18 +56,28 @@ class Found:
     worse: float
     gap: float | None
     front: float
+    on_front: int
     trials_to_95: float | None
     seconds_to_95: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What the truth of one seed can tell of an aim: its error, and the share of configs near the best."""
+    """What the truth of one seed can tell of an aim.
+
+    Attributes:
+        recording: The recording's file.
+        aim: What for.
+        error: The truth's error.
+        near: The share of configs within 5 % of the best.
+        on_front: How many configs are on the truth's own front.
+    """
 
     recording: str
     aim: str
     error: float
     near: float
+    on_front: int
 
 
 Standing = Literal["met", "open", "missed"]
@@ -97,9 +108,15 @@ def lines(found: Sequence[Found], abouts: Sequence[About]) -> Iterator[str]:
     told = compared(found)
     width = max(len(_label(f)) for f in found)
     for aim in dict.fromkeys(f.aim for f in found):
-        error, near = _known(abouts, aim)
-        yield f"\n  {aim}: truth's error {error:.1%}, {near:.0%} of the configs within 5 % of the best"
-        head = f"{'visited':>9}{'regret %, median':>24}{'90th':>8}{'worse %':>9}{'gap %':>8}{'front':>8}{'to 95 %':>16}"
+        error, near, true = (_known(abouts, aim, column) for column in ("error", "near", "on_front"))
+        yield (
+            f"\n  {aim}: truth's error {error:.1%}, {near:.0%} of the configs within 5 % of the best, "
+            f"{true:.0f} on its front"
+        )
+        head = (
+            f"{'visited':>9}{'regret %, median':>24}{'90th':>8}{'worse %':>9}{'gap %':>8}{'front':>8}{'on it':>7}"
+            f"{'to 95 %':>16}"
+        )
         yield f"    {'trials':>6}  {'searcher':<{width}}{head}  than ovtune"
         for key in sorted(dict.fromkeys((f.trials, f.searcher, f.equal) for f in found), key=lambda key: key[0]):
             trials, searcher, equal = key
@@ -138,7 +155,7 @@ def targets(found: Sequence[Found], abouts: Sequence[About], aim: str) -> list[T
     """What is asked of ovtune's search for one aim, as far as it was searched for."""
     ours = [f for f in found if (f.searcher, f.aim, f.trials) == (OURS, aim, ASKED_TRIALS)]
     every = [f for f in found if (f.searcher, f.aim) == (EXHAUSTIVE, aim)]
-    asked = _asked(_known(abouts, aim)[0]) if ours else []
+    asked = _asked(_known(abouts, aim, "error")) if ours else []
     return [
         _target(one, values, _column(every, one.column)) for one in asked if len(values := _column(ours, one.column))
     ]
@@ -324,9 +341,8 @@ def _centre(differences: Sequence[float]) -> float:
     return float(np.sum(ranks * np.sign(values)))
 
 
-def _known(abouts: Sequence[About], aim: str) -> tuple[float, float]:
-    truths = [a for a in abouts if a.aim == aim]
-    return float(np.median([a.error for a in truths])), float(np.median([a.near for a in truths]))
+def _known(abouts: Sequence[About], aim: str, column: str) -> float:
+    return float(np.median([getattr(about, column) for about in abouts if about.aim == aim]))
 
 
 def _label(found: Found) -> str:
@@ -345,6 +361,7 @@ def _row(found: Sequence[Found]) -> str:
         f"{100 * np.mean([f.worse for f in found]):>9.1f}",
         f"{100 * np.expm1(np.mean(gaps)):>8.1f}" if gaps else f"{'-':>8}",
         f"{np.median([f.front for f in found]):>8.3f}",
+        f"{np.median([f.on_front for f in found]):>7.0f}",
         f"{_reached(steps, times):>16}",
     )
     return "".join(cells if found[0].searcher != EXHAUSTIVE else (*cells[:-1], f"{'-':>16}"))

@@ -166,6 +166,12 @@ class Truth:
         worth = self.worth(aim)
         return float(np.mean(worth >= worth.max() + np.log(0.95)))
 
+    @property
+    def front(self) -> tuple[Config, ...]:
+        """The configs that no other one beats."""
+        gain, slow = self.gain.mean, self.slow.mean
+        return tuple(c for i, c in enumerate(self.configs) if not np.any((gain > gain[i]) & (slow < slow[i])))
+
     def front_share(self, places: Collection[int]) -> float:
         """The hypervolume of some configs' true values as a share of that of all configs."""
         total = self._volume(range(len(self.configs)))

@@ -34,13 +34,17 @@ def test_each_point_has_one_role() -> None:
     assert {p.letter for p in points if p.role == "baseline"} <= {"A", "B"}
 
 
-def test_line_is_the_front() -> None:
-    """The line joins the front's points by rising latency."""
+def test_line_is_the_steps_of_the_front() -> None:
+    """The line joins, by rising latency, what no estimate beats; the front is that and what is not shown to be beaten.
+
+    Both by the chart's own latency.
+    """
     result = sample.result()
     chart = view_of(result).chart
-    front = goals.front(result.estimates.values(), result.metric, result.goal.against)
-    assert len(chart.line) == len(front)
+    steps = goals.front(result.estimates.values(), result.metric, result.goal.against, by=0)
+    assert len(chart.line) == len(steps) < len(chart.front)
     assert list(chart.line) == sorted(chart.line)
+    assert len(chart.front) == len(result.front)
 
 
 @pytest.mark.parametrize(("limit", "drawn"), [(20.0, True), (100_000.0, False)])
