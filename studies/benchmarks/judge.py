@@ -41,7 +41,7 @@ def judged(claim: Claim, aim: Aim, truth: Truth) -> dict[str, object]:
         "visited": _visited([config for config, _ in claim.tried], truth, aim),
         "regret": _regret(place, truth, aim),
         "verdict": claim.verdict,
-        "worse": _worse(place, aim, truth),
+        "worse": worse(place, aim, truth),
         "gap": None if place is None else _gap(claim, place, aim, truth),
         "front": truth.front_share(_places(truth, claim.front)),
         "on_front": len(claim.front),
@@ -69,7 +69,7 @@ def _less(worth: np.ndarray, own: float) -> float:
     return 1 - float(np.exp(own - worth.max()))
 
 
-def _worse(place: int | None, aim: Aim, truth: Truth) -> float:
+def worse(place: int | None, aim: Aim, truth: Truth) -> float:
     """1 where the config is worse than the strongest of OpenVINO's own answers, beyond doubt, else 0."""
     if place is None or not truth.answers:
         return float(place is None)

@@ -1,11 +1,45 @@
 """The rounds of a recording, for the benchmarks that search in some of them and hold others out."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ovtune.measurement import LatencyMetric
 from ovtune.recording import Record, Recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """What one seed makes of a recording.
+
+    Attributes:
+        recording: The recording, its rounds in an order of the seed's own.
+        seen: The rounds that are searched in.
+        held_out: The rounds that tell the truth: of each five neighbouring ones two, drawn at random; of fewer that are
+            left over, as many as come nearest.
+        metric: The latency: p95, or p50 where not all visits tell that.
+    """
+
+    recording: Recording
+    seen: set[int]
+    held_out: set[int]
+    metric: LatencyMetric
+
+
+def split(recording: Recording, seed: int) -> Split:
+    """The split of one seed."""
+    mixed = reordered(recording, np.random.default_rng([seed, 3]))
+    generator = np.random.default_rng([seed, 4])
+    rounds = rounds_of(mixed)
+    groups = [rounds[i : i + 5] for i in range(0, len(rounds), 5)]
+    held_out = {int(round_) for group in groups for round_ in generator.permutation(group)[: round(0.4 * len(group))]}
+    return Split(
+        recording=mixed,
+        seen={record.round for record in mixed.records} - held_out,
+        held_out=held_out,
+        metric="p95" if all(record.tells("p95") for record in mixed.records if record.ok) else "p50",
+    )
 
 
 def rounds_of(recording: Recording) -> Sequence[int]:

@@ -60,7 +60,7 @@ import optuna
 from judge import NEVER, Claim, judged
 from rivals import RIVALS, Host, Reading, merit_of
 from rivals import search as rival_search
-from rounds import reordered, rounds_of
+from rounds import rounds_of, split
 from scoreboard import ALONE, EXHAUSTIVE, OURS, About, Found, lines, rival_targets, targets
 from truth import AIMS, Aim, Truth, truth_of
 
@@ -202,19 +202,16 @@ def _check(name: str, recording: Recording) -> None:
 
 def searched(task: Task) -> tuple[list[Found], list[About]]:
     """One seed: our search and the rivals, judged for every aim."""
-    recording = reordered(_processes[0].recordings[task.name], np.random.default_rng([task.seed, 3]))
-    held_out = _held_out(rounds_of(recording), task.seed)
-    seen = {record.round for record in recording.records} - held_out
-    metric: LatencyMetric = "p95" if all(r.tells("p95") for r in recording.records if r.ok) else "p50"
+    own = split(_processes[0].recordings[task.name], task.seed)
     ground = Ground(
         task=task,
-        recording=recording,
-        metric=metric,
-        truth=truth_of(recording, held_out, metric),
-        replay=lambda: Replay(recording, rounds=seen),
+        recording=own.recording,
+        metric=own.metric,
+        truth=truth_of(own.recording, own.held_out, own.metric),
+        replay=lambda: Replay(own.recording, rounds=own.seen),
     )
     truth, found = ground.truth, []
-    every = truth_of(recording, seen, metric)
+    every = truth_of(own.recording, own.seen, own.metric)
     for aim in AIMS:
         ours, until_s = _ours(ground, aim)
         found += [
@@ -233,13 +230,6 @@ def searched(task: Task) -> tuple[list[Found], list[About]]:
         for aim in AIMS
     ]
     return found, abouts
-
-
-def _held_out(rounds: Sequence[int], seed: int) -> set[int]:
-    """Of each five neighbouring rounds two, drawn at random; of fewer that are left over, as many as come nearest."""
-    generator = np.random.default_rng([seed, 4])
-    groups = [rounds[i : i + 5] for i in range(0, len(rounds), 5)]
-    return {int(round_) for group in groups for round_ in generator.permutation(group)[: round(0.4 * len(group))]}
 
 
 def _ours(ground: Ground, aim: Aim) -> tuple[list[Found], dict[int, float]]:
