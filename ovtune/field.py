@@ -64,11 +64,6 @@ class Field:
         return order[0]
 
     @cached_property
-    def front(self) -> tuple[Estimate, ...]:
-        """The configs that no other one is shown to beat, by falling merit in what the latency is weighed against."""
-        return tuple(goals.front(self.estimates.values(), self.metric, self.goal.against))
-
-    @cached_property
     def challenger(self) -> Estimate | None:
         """The most promising config that is none of OpenVINO's own answers."""
         return _steadiest(self.challengers, self)

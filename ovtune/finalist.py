@@ -29,11 +29,11 @@ _TOLD = 4
 def finalists(field: Field) -> list[Config]:
     """Who goes into the elimination, the most important first: best challenger and best baseline, and so on in turn.
 
-    The challengers are those that may be the best one, and after them the rest of the front that its estimates tell.
+    The challengers are those that may be the best one, and after them the rest of the front.
     """
     others, own = hopeful(field)
-    steps = goals.front(field.front, field.metric, field.goal.against, by=0)
-    others += [e.config.key for e in steps if e.config.key not in {*others, *field.answers}]
+    on_front = goals.front(field.estimates.values(), field.metric, field.goal.against)
+    others += [e.config.key for e in on_front if e.config.key not in {*others, *field.answers}]
     turns = itertools.zip_longest(others[:_CHALLENGERS], own[:_ANSWERS])
     return [field.estimates[key].config for turn in turns for key in turn if key is not None]
 

@@ -13,8 +13,8 @@ from ovtune.estimate import Estimate, Quantity
 from ovtune.measurement import LatencyMetric
 
 Prefer = Literal["throughput", "latency", "balanced", "efficiency"]
-SHOWN = 2.0
-"""From how many joint standard errors on one config is shown to be ahead of another."""
+_SHOWN = 2.0
+"""By more than how many joint standard errors one config must be ahead of another to be shown to be."""
 _FAR = 10.0
 """How far outside a limit is what does not tell: further than most."""
 
@@ -112,28 +112,34 @@ def common_metric(estimates: Iterable[Estimate], wanted: LatencyMetric) -> Laten
 
 
 def front(
-    estimates: Iterable[Estimate],
-    metric: LatencyMetric,
-    against: Literal["throughput", "efficiency"],
-    *,
-    by: float = SHOWN,
+    estimates: Iterable[Estimate], metric: LatencyMetric, against: Literal["throughput", "efficiency"]
 ) -> list[Estimate]:
-    """The estimates that no other one is shown to beat, by falling merit in what the latency is weighed against.
+    """The estimates that no other one beats in latency and in what it is weighed against; the least latency last."""
+    kept: list[Estimate] = []
+    best = math.inf
+    for estimate in sorted(estimates, key=lambda e: (-merit(e, against, metric), _latency(e, metric))):
+        if _latency(estimate, metric) < best:
+            best = _latency(estimate, metric)
+            kept.append(estimate)
+    return kept
 
-    One beats another where it is as good in both, and ahead in one of them by more than ``by`` joint standard errors.
-    The best of many noisy estimates is mostly a lucky one, and beats some that are better. With 0 the estimates are
-    believed: what is left are the steps that a line is drawn along. Of those that are alike in both the first is kept,
-    and none of those that lack the latency.
+
+def unbeaten(
+    estimates: Iterable[Estimate], metric: LatencyMetric, against: Literal["throughput", "efficiency"]
+) -> list[Estimate]:
+    """The estimates that no other one is shown to beat: the front, and what may belong to it.
+
+    One is shown to beat another where it is as good in both, and ahead in one of them by more than two joint standard
+    errors: the best of many noisy estimates is mostly a lucky one, and beats some that are better. For an efficiency
+    the error is that of the throughput, which a given load keeps small. Those that lack the latency are left out.
     """
     told = [(e, q) for e in estimates if isinstance(q := e.latency_ms[metric], Quantity)]
-    told.sort(key=lambda pair: (-merit(pair[0], against, metric), pair[1].value))
     values = np.array([(merit(e, against, metric), -math.log(q.value)) for e, q in told])
     errors = np.array([(e.throughput_per_s.error, q.error) for e, q in told])
     kept = []
-    for place, (estimate, _) in enumerate(told):
-        ahead = values - values[place]
-        shown = np.any(ahead > by * np.hypot(errors, errors[place]), axis=1)
-        shown[:place] |= np.all(ahead[:place] == 0, axis=1)
+    for (estimate, _), value, error in zip(told, values, errors, strict=True):
+        ahead = values - value
+        shown = np.any(ahead > _SHOWN * np.hypot(errors, error), axis=1)
         if not np.any(np.all(ahead >= 0, axis=1) & shown):
             kept.append(estimate)
     return kept

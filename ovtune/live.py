@@ -154,9 +154,10 @@ def _standing(study: Study, goal: Goal) -> list[tuple[str, str]]:
     weighed = objective_of(goal, list(field.estimates.values()))
     best = weighed.best(weighed.value(e) for e in field.estimates.values())
     latencies = [q for e in field.estimates.values() if not isinstance(q := e.latency_ms[field.metric], Unavailable)]
+    front = goals.front(field.estimates.values(), field.metric, goal.against)
     return [
         (f"best {weighed.short}", f"{rate(best)}{weighed.unit}"),
         (f"best {field.metric}", milliseconds(min(q.value for q in latencies))),
-        ("front", f"{len(field.front)} configs"),
+        ("front", f"{len(front)} configs"),
         ("leading", order[0].config.words),
     ]

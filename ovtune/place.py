@@ -94,7 +94,7 @@ def page(result: Result) -> str:
 
 
 def _texts(result: Result) -> dict[str, str]:
-    """The documents of the recommendation and of those of the front that no estimate beats, by key."""
+    """The documents of the recommendation and of the front's other configs, by key."""
     return {key: documents.text_of(document) for key, document in documents_of(result).items()}
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from ovtune import document as documents
-from ovtune import goal as goals
 from ovtune.capacity import tolerance_of
 from ovtune.config import Config
 from ovtune.content import Feed
@@ -46,13 +45,8 @@ def document_of(result: Result) -> Document:
 
 
 def documents_of(result: Result) -> dict[str, Document]:
-    """The documents of the recommendation and of each config of the front that no estimate beats, by key.
-
-    Each holds the whole front: with a document for each of many that are alike, a report would be as large as their
-    number squared.
-    """
-    steps = goals.front(result.front, result.metric, result.goal.against, by=0)
-    others = {e.config.key: alternative(result, e.config) for e in steps}
+    """The documents of the recommendation and of each other config of the front, by key."""
+    others = {e.config.key: alternative(result, e.config) for e in result.front}
     front = _front(result)
     return {key: _document(one, front) for key, one in (others | {result.recommended.key: result}).items()}
 

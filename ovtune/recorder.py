@@ -152,7 +152,7 @@ class Recorder:
         metric = goals.common_metric(rest, _METRIC)
         best: list[Estimate] = []
         while rest and len(best) < self._sweep.focus:
-            layer = goals.front(rest, metric, "throughput", by=0)
+            layer = goals.front(rest, metric, "throughput")
             rest = [e for e in rest if e not in layer]
             room = min(self._sweep.focus - len(best), len(layer))
             best += [layer[int(i)] for i in np.linspace(0, len(layer) - 1, room).round()]

@@ -46,7 +46,7 @@ class Result:
         goal: The goal.
         metric: The latency by which the configs are compared: the goal's, or p50 where it is not yet available.
         estimates: What each measured config does, by its key, from search and elimination.
-        front: The estimates that no other one is shown to beat, by falling throughput.
+        front: The estimates that no other one beats, by falling throughput.
         recommended: The config to deploy.
         trial: The trial that proposed it.
         measured: Its published figures.
@@ -128,7 +128,7 @@ def conclude(study: Study, goal: Goal) -> Result:
         goal=goal,
         metric=field.metric,
         estimates=field.estimates,
-        front=field.front,
+        front=tuple(goals.front(field.estimates.values(), field.metric, goal.against)),
         recommended=recommended,
         trial=_trial_of(study, recommended),
         measured=_figures(study, recommended, blocks[recommended.key], field.spread),

@@ -230,7 +230,7 @@ class Tuning:
         """Writes the confirmed values of the front for whoever looks at the database with Optuna's own tools."""
         field_ = survey_field(self._ledger.study, self._goal)
         found = []
-        for e in field_.front:
+        for e in goals.front(field_.estimates.values(), field_.metric, self._goal.against):
             latency = e.latency_ms[field_.metric]
             first = e.throughput_per_s.value if self._goal.against == "throughput" else e.cpu_ms_per_inference
             if isinstance(latency, Quantity):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ovtune.errors import UsageError
 from ovtune.estimate import Estimate, Quantity, comparable
-from ovtune.goal import Goal, Prefer, breaches, common_metric, front, limits, merit, ranked, usual
+from ovtune.goal import Goal, Prefer, breaches, common_metric, front, limits, merit, ranked, unbeaten, usual
 from tests.value import told
 
 _measured = st.integers(100, 10**7).map(lambda n: n / 1000)
@@ -35,8 +35,8 @@ def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 @given(_estimates, st.sampled_from(["throughput", "efficiency"]))
 def test_front(estimates: list[Estimate], against: Any) -> None:
-    """No step of the front beats another one; whoever is none is beaten by, or the same as, one of them."""
-    found = front(estimates, "p95", against, by=0)
+    """No member of the front beats another one; whoever is not on it is beaten by, or the same as, a member."""
+    found = front(estimates, "p95", against)
     points = [_point(e, against) for e in found]
     assert all(e in estimates for e in found)
     assert not any(_beats(one, other) for one in points for other in points)
@@ -48,57 +48,48 @@ def test_front(estimates: list[Estimate], against: Any) -> None:
 
 @given(_estimates)
 def test_front_is_in_order(estimates: list[Estimate]) -> None:
-    """The steps of the front fall in throughput and in latency."""
-    found = front(estimates, "p50", "throughput", by=0)
+    """The front falls in throughput and in latency."""
+    found = front(estimates, "p50", "throughput")
     throughputs = [e.throughput_per_s.value for e in found]
     latencies = [-merit(e, "latency", "p50") for e in found]
     assert throughputs == sorted(throughputs, reverse=True)
     assert latencies == sorted(latencies, reverse=True)
 
 
-def _shown(one: Estimate, other: Estimate, by: float) -> bool:
-    """Whether one is as good in both, and ahead in one by so many joint errors."""
-    if not _beats(_point(one, "throughput"), _point(other, "throughput")):
-        return False
+def _shown(one: Estimate, other: Estimate) -> bool:
+    """Whether one is as good in both, and ahead in one by two joint errors."""
     own, its = (_point(e, "throughput") for e in (one, other))
-    errors = [(e.throughput_per_s.error, e.latency_ms["p95"].error) for e in (one, other)]  # type: ignore[union-attr]
-    return any(a - b > by * math.hypot(*e) for a, b, e in zip(own, its, zip(*errors, strict=True), strict=True))
+    errors = [(e.throughput_per_s.error, _latency(e).error) for e in (one, other)]
+    clear = any(a - b > 2 * math.hypot(*e) for a, b, e in zip(own, its, zip(*errors, strict=True), strict=True))
+    return clear and _beats(own, its)
 
 
-@given(
-    _estimates, st.lists(st.sampled_from([0.0, 0.01, 0.2, 3.0]), min_size=12, max_size=12), st.sampled_from([0.5, 2])
-)
-def test_who_is_not_shown_to_be_beaten_is_on_the_front(
-    estimates: list[Estimate], errors: list[float], by: float
-) -> None:
-    """Exactly those that one is shown to beat are left out; of those that are alike, the first is kept."""
-    unsure = [_unsure(estimate, error) for estimate, error in zip(estimates, errors, strict=False)]
-    points = {id(e): _point(e, "throughput") for e in front(unsure, "p95", "throughput", by=by)}
-    assert len(set(points.values())) == len(points)
-    for estimate in unsure:
-        if any(_shown(other, estimate, by) for other in unsure):
-            assert id(estimate) not in points
-        else:
-            assert _point(estimate, "throughput") in points.values()
+def _latency(estimate: Estimate) -> Quantity:
+    latency = estimate.latency_ms["p95"]
+    assert isinstance(latency, Quantity)
+    return latency
 
 
 def _unsure(estimate: Estimate, error: float) -> Estimate:
-    latency = estimate.latency_ms["p95"]
-    assert isinstance(latency, Quantity)
-    return replace(
-        estimate,
-        throughput_per_s=replace(estimate.throughput_per_s, error=error),
-        latency_ms={**estimate.latency_ms, "p95": replace(latency, error=error / 2)},
-    )
+    latencies = {**estimate.latency_ms, "p95": replace(_latency(estimate), error=error / 2)}
+    return replace(estimate, throughput_per_s=replace(estimate.throughput_per_s, error=error), latency_ms=latencies)
 
 
-def test_a_lucky_block_does_not_push_others_off_the_front() -> None:
-    """One that is ahead in both by less than twice the joint error leaves the other on the front; by more, not."""
-    lucky, other = (_unsure(told(*values), 0.1) for values in ((120, 9.5), (100, 10)))
-    assert front([lucky, other], "p95", "throughput") == [lucky, other]
-    assert front([lucky, other], "p95", "throughput", by=0) == [lucky]
-    assert front([_unsure(told(140, 9.5), 0.1), other], "p95", "throughput") == [_unsure(told(140, 9.5), 0.1)]
-    assert front([told(100, 10), told(100, 12)], "p95", "throughput", by=0) == [told(100, 10)]
+@given(_estimates, st.lists(st.sampled_from([0.0, 0.01, 0.2, 3.0]), min_size=12, max_size=12))
+def test_who_is_not_shown_to_be_beaten(estimates: list[Estimate], errors: list[float]) -> None:
+    """Exactly those that one is shown to beat are left out; the front is among the others."""
+    known = [_unsure(estimate, error) for estimate, error in zip(estimates, errors, strict=False)]
+    found = {id(e) for e in unbeaten(known, "p95", "throughput")}
+    assert found == {id(e) for e in known if not any(_shown(other, e) for other in known)}
+    assert {id(e) for e in front(known, "p95", "throughput")} <= found
+
+
+def test_a_lucky_block_does_not_show_that_others_are_beaten() -> None:
+    """One that is ahead in both by less than twice the joint error leaves it open; by more, it does not."""
+    ahead, clearly, other = (_unsure(told(*values), 0.1) for values in ((120, 9.5), (140, 9.5), (100, 10)))
+    assert unbeaten([ahead, other], "p95", "throughput") == [ahead, other]
+    assert unbeaten([clearly, other], "p95", "throughput") == [clearly]
+    assert unbeaten([replace(other, latency_ms=told(without=("p95",)).latency_ms)], "p95", "throughput") == []
 
 
 def test_front_under_a_given_load() -> None:

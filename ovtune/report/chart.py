@@ -8,7 +8,7 @@ from ovtune.estimate import Quantity
 from ovtune.measurement import LATENCY_METRICS, LatencyMetric
 from ovtune.objective import objective_of
 from ovtune.report.number import Amount, amount, given, weighed
-from ovtune.report.palette import Role
+from ovtune.report.palette import ROLES, Role
 from ovtune.report.row import Row, first_trials
 from ovtune.result import Result
 
@@ -66,8 +66,8 @@ class Chart:
         x_title: The latency axis's title.
         y_title: The other axis's title.
         points: The configs, those that matter most last, so that they are drawn on top.
-        line: The points that no other one's estimate beats, by rising latency.
-        front: The trials that none is shown to beat.
+        line: The front's points by rising latency.
+        front: Their trials.
         balanced: The trial of the balanced point: the most throughput / latency; None where a cost is weighed.
         limits: The goal's limits that lie near enough to be drawn.
         note: What is not drawn, in words; "" where everything is.
@@ -106,21 +106,21 @@ def _chart(result: Result, metric: LatencyMetric, trials: Mapping[str, Row], let
     against, objective = result.goal.against, objective_of(result.goal, result.estimates.values())
     told = {k: e for k, e in result.estimates.items() if isinstance(e.latency_ms[metric], Quantity) and k in trials}
     front = goals.front(told.values(), metric, against)
-    steps = goals.front(front, metric, against, by=0)
-    on_front = {e.config.key for e in front}
+    ahead = {e.config.key for e in front}
+    unbeaten = {e.config.key for e in goals.unbeaten(told.values(), metric, against)}
     best = result.study.owner(result.recommended)
     points = []
     for key, estimate in told.items():
-        role: Role = "front" if key in on_front else "other"
+        role: Role = "front" if key in ahead else "unbeaten" if key in unbeaten else "other"
         if key in letters:
             role = "baseline"
         if key == best:
             role = "recommended"
         latency = amount(estimate.latency_ms[metric], " ms")
         points.append(_point(trials[key], role, letters.get(key, ""), latency, weighed(estimate, objective)))
-    order: tuple[Role, ...] = ("other", "front", "baseline", "recommended")
-    points.sort(key=lambda p: order.index(p.role))
+    points.sort(key=lambda p: list(ROLES).index(p.role))
     by_trial = {p.trial: p for p in points}
+    on_line = tuple(trials[e.config.key].number for e in reversed(front))
     drawn, said = _limits(result, metric, points)
     missing = len(result.estimates) - len(told)
     if missing:
@@ -132,8 +132,8 @@ def _chart(result: Result, metric: LatencyMetric, trials: Mapping[str, Row], let
         x_title=f"{metric} latency (ms)",
         y_title=objective.title,
         points=tuple(points),
-        line=tuple(_place(by_trial[trials[e.config.key].number]) for e in reversed(steps)),
-        front=tuple(trials[e.config.key].number for e in front),
+        line=tuple(_place(by_trial[trial]) for trial in on_line),
+        front=on_line,
         balanced=trials[max(front, key=lambda e: goals.merit(e, "balanced", metric)).config.key].number
         if front and against == "throughput"
         else None,

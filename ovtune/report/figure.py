@@ -32,7 +32,6 @@ def script() -> str:
 
 def front_figure(chart: Chart) -> dict[str, Any]:
     """The front for one latency metric, as plain JSON values."""
-    roles: tuple[Role, ...] = ("other", "front", "baseline", "recommended")
     line = graph_objects.Scatter(
         name="line",
         x=[x for x, _ in chart.line],
@@ -41,7 +40,7 @@ def front_figure(chart: Chart) -> dict[str, Any]:
         line={"color": ROLES["front"].colour, "width": 1.5, "shape": "hv"},
         hoverinfo="skip",
     )
-    groups = [(role, [p for p in chart.points if p.role == role]) for role in roles]
+    groups = [(role, [p for p in chart.points if p.role == role]) for role in ROLES]
     balanced = graph_objects.Scatter(
         name="balanced",
         x=[p.x.value for p in chart.points if p.trial == chart.balanced],
@@ -217,14 +216,14 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 def _points(role: Role, points: Sequence[Point]) -> graph_objects.Scatter:
     mark = ROLES[role]
-    faint = role == "other"
+    faint, thin = role == "other", role in {"other", "unbeaten"}
     width = 1.5 if mark.hollow else 1
     return graph_objects.Scatter(
         name=role,
         x=[p.x.value for p in points],
         y=[p.y.value for p in points],
-        error_x=_error([(p.x.low, p.x.value, p.x.high) for p in points], mark, faint=faint),
-        error_y=_error([(p.y.low, p.y.value, p.y.high) for p in points], mark, faint=faint),
+        error_x=_error([(p.x.low, p.x.value, p.x.high) for p in points], mark, thin=thin),
+        error_y=_error([(p.y.low, p.y.value, p.y.high) for p in points], mark, thin=thin),
         customdata=[p.trial for p in points],
         text=[p.letter for p in points],
         hovertext=[_hover(p) for p in points],
@@ -244,7 +243,7 @@ def _points(role: Role, points: Sequence[Point]) -> graph_objects.Scatter:
 
 
 def _error(
-    intervals: Sequence[tuple[float | None, float | None, float | None]], mark: Mark, *, faint: bool = False
+    intervals: Sequence[tuple[float | None, float | None, float | None]], mark: Mark, *, thin: bool = False
 ) -> dict[str, Any] | None:
     """Whiskers of values with their lower and upper ends; None where no value has any."""
     if all(low is None for low, _, _ in intervals):
@@ -255,8 +254,8 @@ def _error(
         "array": [_reach(value, high) for _, value, high in intervals],
         "arrayminus": [_reach(low, value) for low, value, _ in intervals],
         "color": mark.colour,
-        "thickness": 0.6 if faint else 1.4,
-        "width": 0 if faint else 3,
+        "thickness": 0.6 if thin else 1.4,
+        "width": 0 if thin else 3,
     }
 
 

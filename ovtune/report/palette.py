@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["recommended", "front", "baseline", "other"]
+Role = Literal["recommended", "front", "baseline", "unbeaten", "other"]
 Series = Literal[
     "throughput",
     "latency",
@@ -51,15 +51,22 @@ _STAR = "M0,-10 L2.35,-3.24 9.51,-3.09 3.8,1.24 5.88,8.09 0,4 -5.88,8.09 -3.8,1.
 
 ROLES: Mapping[Role, Mark] = {
     "other": Mark(
-        label="beaten by another trial",
+        label="shown to be beaten by another trial",
         colour="#56B4E9",
         symbol="circle-open",
         path=_CIRCLE.format(r=3.5),
         size=7,
         hollow=True,
     ),
+    "unbeaten": Mark(
+        label="may belong to the front: beaten by no more than two joint errors",
+        colour="#CC79A7",
+        symbol="triangle-up",
+        path="M0,-7L6.5,5 -6.5,5Z",
+        size=12,
+    ),
     "front": Mark(
-        label="on the front: no trial is shown to beat it",
+        label="on the front: no trial beats it in both",
         colour="#0072B2",
         symbol="circle",
         path=_CIRCLE.format(r=5),

@@ -90,7 +90,7 @@ def steps_of(result: Result) -> tuple[Step, ...]:
     for trial, spent_minutes in minutes.items():
         estimate = result.estimates.get(trials.get(trial, ""))
         if estimate is not None:
-            front = goals.front([*front, estimate], metric, goal.against, by=0)
+            front = goals.front([*front, estimate], metric, goal.against)
             if not goals.breaches(estimate, goal, metric):
                 best = estimate if best is None else goals.ranked([best, estimate], goal, metric)[0]
         steps.append(

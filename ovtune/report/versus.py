@@ -98,8 +98,7 @@ def _fronts(comparison: Comparison, names: tuple[str, str]) -> Panel:
     return Panel(
         name="fronts",
         title="The fronts",
-        text="Every measured config; the line joins those that no estimate of the same study beats in both. The table "
-        "lists those that none is shown to beat.",
+        text="Every measured config; the line joins those that no other one of the same study beats in both.",
         plot=Plot(
             label=f"{objective.short} over latency of both studies",
             x=Axis(title=f"{comparison.metric} latency (ms)", logarithmic=True),
@@ -114,7 +113,7 @@ def _fronts(comparison: Comparison, names: tuple[str, str]) -> Panel:
 def _series(name: str, result: Result, marks: tuple[Mark, Mark], comparison: Comparison) -> tuple[Series, Series]:
     metric = comparison.metric
     told = [e for e in result.estimates.values() if isinstance(e.latency_ms[metric], Quantity)]
-    steps = list(reversed(goals.front(told, metric, comparison.goal.against, by=0)))
+    front = list(reversed(goals.front(told, metric, comparison.goal.against)))
 
     def spot(estimate: Estimate, latency: Quantity) -> Spot:
         told_of = weighed(estimate, comparison.objective)
@@ -130,6 +129,6 @@ def _series(name: str, result: Result, marks: tuple[Mark, Mark], comparison: Com
         return tuple(spot(e, latency) for e in estimates if isinstance(latency := e.latency_ms[metric], Quantity))
 
     return (
-        Series(name=f"{name}, front", mark=marks[1], spots=spots(steps), kind="steps"),
+        Series(name=f"{name}, front", mark=marks[1], spots=spots(front), kind="steps"),
         Series(name=name, mark=marks[0], spots=spots(told)),
     )

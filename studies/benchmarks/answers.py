@@ -43,16 +43,16 @@ def main() -> None:
         for path in asked.recording:
             tasks = itertools.product([path], range(asked.seeds), [counts])
             found = pool.starmap(led, tasks, chunksize=4)
-            answers = found[0][0]
-            print(f"\n{path}: {answers} answers")
+            answers, most = (min(column) for column in list(zip(*found, strict=True))[:2])
+            print(f"\n{path}: {answers} of OpenVINO's own answers, {most} blocks of each at most")
             print(f"  blocks of each{'visits':>8}  worse, %: {', '.join(aim.name for aim in AIMS)}")
-            for count in counts:
-                shares = [100 * np.mean([one[aim.name, count] for _, one in found]) for aim in AIMS]
+            for count in (count for count in counts if count <= most):
+                shares = [100 * np.mean([one[aim.name, count] for *_, one in found]) for aim in AIMS]
                 print(f"  {count:>14}{answers * count:>8}  {' '.join(f'{share:>6.1f}' for share in shares)}")
 
 
-def led(path: Path, seed: int, counts: tuple[int, ...]) -> tuple[int, Shares]:
-    """How many answers there are, and whether the one that leads is worse, for one seed."""
+def led(path: Path, seed: int, counts: tuple[int, ...]) -> tuple[int, int, Shares]:
+    """How many answers there are, of how many blocks each, and whether the one that leads is worse, for one seed."""
     own = split(recording_file.read(path), seed)
     truth = truth_of(own.recording, own.held_out, own.metric)
     configs = {truth.configs[place].key: truth.configs[place] for place in truth.answers}
@@ -64,17 +64,18 @@ def led(path: Path, seed: int, counts: tuple[int, ...]) -> tuple[int, Shares]:
         ]
         for key in configs
     }
+    most = min(map(len, blocks.values()), default=0)
     generator = np.random.default_rng([seed, 9])
     found: Shares = {}
-    for count in counts:
+    for count in (count for count in counts if count <= most):
         drawn = {key: [made[int(i)] for i in generator.permutation(len(made))[:count]] for key, made in blocks.items()}
         spread = spread_of(drawn.values())
-        known = [estimate(configs[key], made, spread) for key, made in drawn.items() if made]
+        known = [estimate(configs[key], made, spread) for key, made in drawn.items()]
         for aim in AIMS:
             goal = Goal(latency=own.metric, prefer=aim.prefer, max_latency_ms=truth.limit_ms(aim))
             first = goals.ranked(known, goal, goals.common_metric(known, own.metric))[0]
             found[aim.name, count] = worse(truth.place(first.config), aim, truth)
-    return len(configs), found
+    return len(configs), most, found
 
 
 if __name__ == "__main__":

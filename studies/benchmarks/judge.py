@@ -24,6 +24,7 @@ class Claim:
         front: What it takes for the front.
         tried: What it measured, each with the simulated time at its end, in seconds.
         verdict: How sure it says it is.
+        unbeaten: That, and what it does not take for shown to be beaten; None where it makes no such difference.
     """
 
     recommended: Config | None
@@ -32,6 +33,7 @@ class Claim:
     front: Sequence[Config]
     tried: Sequence[tuple[Config, float]]
     verdict: str = "none"
+    unbeaten: Sequence[Config] | None = None
 
 
 def judged(claim: Claim, aim: Aim, truth: Truth) -> dict[str, object]:
@@ -45,6 +47,8 @@ def judged(claim: Claim, aim: Aim, truth: Truth) -> dict[str, object]:
         "gap": None if place is None else _gap(claim, place, aim, truth),
         "front": truth.front_share(_places(truth, claim.front)),
         "on_front": len(claim.front),
+        "unbeaten": None if claim.unbeaten is None else truth.front_share(_places(truth, claim.unbeaten)),
+        "on_unbeaten": None if claim.unbeaten is None else len(claim.unbeaten),
         **_to_95(claim.tried, aim, truth),
     }
 

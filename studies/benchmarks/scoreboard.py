@@ -39,7 +39,9 @@ class Found:
             without answers always 0.
         gap: What it claims for the aim's objective, over the truth, as a logarithm; above 0 it promises too much.
         front: The share of the hypervolume.
-        on_front: How many configs it takes to be on the front.
+        on_front: How many configs it takes for the front.
+        unbeaten: The share of those and of what it says may belong to the front; None where it says nothing of it.
+        on_unbeaten: How many these are.
         trials_to_95: The trials until a config within 5 % of the best was visited; None for never.
         seconds_to_95: The simulated time until then.
     """
@@ -57,6 +59,8 @@ class Found:
     gap: float | None
     front: float
     on_front: int
+    unbeaten: float | None
+    on_unbeaten: int | None
     trials_to_95: float | None
     seconds_to_95: float | None
 
@@ -114,8 +118,8 @@ def lines(found: Sequence[Found], abouts: Sequence[About]) -> Iterator[str]:
             f"{true:.0f} on its front"
         )
         head = (
-            f"{'visited':>9}{'regret %, median':>24}{'90th':>8}{'worse %':>9}{'gap %':>8}{'front':>8}{'on it':>7}"
-            f"{'to 95 %':>16}"
+            f"{'visited':>9}{'regret %, median':>24}{'90th':>8}{'worse %':>9}{'gap %':>8}"
+            f"{'front, configs':>17}{'or unbeaten':>13}{'to 95 %':>16}"
         )
         yield f"    {'trials':>6}  {'searcher':<{width}}{head}  than ovtune"
         for key in sorted(dict.fromkeys((f.trials, f.searcher, f.equal) for f in found), key=lambda key: key[0]):
@@ -360,11 +364,17 @@ def _row(found: Sequence[Found]) -> str:
         f"{100 * np.quantile(regrets, 0.9):>8.1f}",
         f"{100 * np.mean([f.worse for f in found]):>9.1f}",
         f"{100 * np.expm1(np.mean(gaps)):>8.1f}" if gaps else f"{'-':>8}",
-        f"{np.median([f.front for f in found]):>8.3f}",
-        f"{np.median([f.on_front for f in found]):>7.0f}",
+        f"{_sized([f.front for f in found], [f.on_front for f in found]):>17}",
+        f"{_sized([f.unbeaten for f in found], [f.on_unbeaten for f in found]):>13}",
         f"{_reached(steps, times):>16}",
     )
     return "".join(cells if found[0].searcher != EXHAUSTIVE else (*cells[:-1], f"{'-':>16}"))
+
+
+def _sized(shares: Sequence[float | None], counts: Sequence[int | None]) -> str:
+    """The medians of a share of the hypervolume and of the number of configs that make it."""
+    told, many = ([one for one in ones if one is not None] for ones in (shares, counts))
+    return f"{np.median(told):.3f}, {np.median(many):.0f}" if told else "-"
 
 
 def _percent(shares: Array) -> str:

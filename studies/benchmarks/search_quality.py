@@ -25,8 +25,9 @@ For each recording, aim and number of trials, against the truth:
   there as published figures are, in percent: throughput, latency, or their ratio; above 0 it promises too much. The
   mean over the seeds is that of logarithms;
 - front: the true hypervolume of what the search takes for the front, over the corner of the lowest throughput and the
-  highest latency of all configs, as a share of the whole space's; and how many configs that are: ovtune takes for the
-  front what is not shown to be beaten, the others what no reading beats;
+  highest latency of all configs, as a share of the whole space's, and how many configs that are;
+- or unbeaten: the same of the front and of what ovtune says may belong to it, since it is beaten by less than twice the
+  joint error. The more configs, the larger it is: it tells whether what is missing on the front was found at all;
 - to 95 %: trials and simulated seconds until a config within 5 % of the best has been visited.
 
 Figures stand with 95 % intervals over the seeds: they hold for this recording, and for the truth as it is estimated. A
@@ -69,7 +70,7 @@ from ovtune.budget import Budget
 from ovtune.config import Config
 from ovtune.errors import OvtuneError
 from ovtune.estimate import Unavailable
-from ovtune.goal import Goal
+from ovtune.goal import Goal, unbeaten
 from ovtune.ledger import Watch
 from ovtune.measurement import LatencyMetric
 from ovtune.recording import Recording
@@ -310,6 +311,7 @@ def _recommended(study: Study, goal: Goal) -> Claim:
         gain=math.log(result.measured.throughput_per_s.value),
         slow=None if isinstance(latency, Unavailable) else math.log(latency.value),
         front=[e.config for e in result.front],
+        unbeaten=[e.config for e in unbeaten(result.estimates.values(), result.metric, goal.against)],
         tried=_tried(study),
         verdict=result.verdict.kind,
     )

@@ -25,26 +25,27 @@ def test_metric_that_nothing_has() -> None:
 
 
 def test_each_point_has_one_role() -> None:
-    """Each config is drawn once: as recommended, as a baseline, on the front, or beaten."""
+    """Each config is drawn once: as recommended, as a baseline, on the front, what may belong to it, or beaten."""
     result = sample.result()
-    points = view_of(result).chart.points
+    chart = view_of(result).chart
+    points = chart.points
+    unbeaten = goals.unbeaten(result.estimates.values(), result.metric, result.goal.against)
+    assert sum(p.role == "other" for p in points) == len(result.estimates) - len(unbeaten) > 0
+    assert sum(p.role == "unbeaten" for p in points) > 0
+    assert {p.role for p in points if p.trial in chart.front} <= {"front", "baseline", "recommended"}
     assert len({p.trial for p in points}) == len(points)
     assert [p.role for p in points].count("recommended") == 1
     assert next(p for p in points if p.role == "recommended").trial == result.trial
     assert {p.letter for p in points if p.role == "baseline"} <= {"A", "B"}
 
 
-def test_line_is_the_steps_of_the_front() -> None:
-    """The line joins, by rising latency, what no estimate beats; the front is that and what is not shown to be beaten.
-
-    Both by the chart's own latency.
-    """
+def test_line_is_the_front() -> None:
+    """The line joins the front's points by rising latency."""
     result = sample.result()
     chart = view_of(result).chart
-    steps = goals.front(result.estimates.values(), result.metric, result.goal.against, by=0)
-    assert len(chart.line) == len(steps) < len(chart.front)
+    front = goals.front(result.estimates.values(), result.metric, result.goal.against)
+    assert len(chart.line) == len(front)
     assert list(chart.line) == sorted(chart.line)
-    assert len(chart.front) == len(result.front)
 
 
 @pytest.mark.parametrize(("limit", "drawn"), [(20.0, True), (100_000.0, False)])
