@@ -1,0 +1,117 @@
+"""How many blocks it takes to tell the front, and which of OpenVINO's own answers is the best, on recordings.
+
+    python studies/benchmarks/floor.py --recording FILE... [--seeds 300] [--blocks 1,2,4,8,12,18]
+
+What a search can come to is bounded by how many visits it makes. For each seed, as in search_quality.py, it draws so
+many blocks of each config from the rounds that a search may draw from, and believes the estimates of a search:
+
+- front: the share of the true front's hypervolume that the configs hold which no estimate beats, at the median, where
+  every config of the recording is measured; of those that the recording visits less often, as many blocks as there are;
+- worse: how often the best of OpenVINO's own answers, where nothing else is measured, is truly worse than the strongest
+  by more than 1 % and the error of that difference, in percent, for each aim. Where nothing is shown to be better, that
+  answer is what a search recommends.
+
+Beside each stand the visits that it takes, on average.
+"""
+
+import argparse
+import itertools
+import multiprocessing
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from judge import worse
+from rounds import split
+from truth import AIMS, Aim, Truth, truth_of
+
+from ovtune import goal as goals
+from ovtune import recording_file
+from ovtune.estimate import Estimate, estimate, spread_of
+from ovtune.goal import Goal
+from ovtune.measurement import Block, LatencyMetric
+from ovtune.recording import block_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What so many blocks of each config tell in one seed.
+
+    Attributes:
+        visits: How many blocks of all configs these are.
+        front: The share of the hypervolume.
+        answered: How many blocks of OpenVINO's own answers these are.
+        worse: For each aim 1 where the best of the answers is worse, else 0.
+    """
+
+    visits: int
+    front: float
+    answered: int
+    worse: tuple[float, ...]
+
+
+def main() -> None:
+    """Prints a table for each recording."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recording", nargs="+", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--seeds", type=int, default=300)
+    parser.add_argument("--blocks", default="1,2,4,8,12,18", metavar="N,N...", help="(1,2,4,8,12,18)")
+    asked = parser.parse_args()
+    counts = tuple(int(part) for part in asked.blocks.split(","))
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of the processes that are started below
+    with multiprocessing.get_context("spawn").Pool() as pool:
+        for path in asked.recording:
+            found = pool.starmap(drawn, itertools.product([path], range(asked.seeds), [counts]), chunksize=4)
+            print(f"\n{path}\n  worse for: {', '.join(aim.name for aim in AIMS)}")
+            print("  blocks   visits   front   visits  worse, %")
+            for count, told in zip(counts, zip(*found, strict=True), strict=True):
+                visits, answered = (np.mean([getattr(one, name) for one in told]) for name in ("visits", "answered"))
+                shares = " ".join(f"{100 * share:>6.1f}" for share in np.mean([one.worse for one in told], axis=0))
+                front = np.median([one.front for one in told])
+                print(f"  {count:>6}{visits:>9.0f}{front:>8.3f}{answered:>9.0f}  {shares}")
+
+
+def drawn(path: Path, seed: int, counts: Sequence[int]) -> list[Told]:
+    """What each of the numbers of blocks tells, for one seed."""
+    own = split(recording_file.read(path), seed)
+    truth = truth_of(own.recording, own.held_out, own.metric)
+    blocks: dict[str, list[Block]] = {}
+    for record in own.recording.records:
+        if record.ok and record.round in own.seen:
+            block = block_of(record, own.recording.header, started_at=0.0)
+            blocks.setdefault(record.config.key, []).append(block)
+    generator = np.random.default_rng([seed, 9])
+    found = []
+    for count in counts:
+        some = {key: [made[int(i)] for i in generator.permutation(len(made))[:count]] for key, made in blocks.items()}
+        found.append(_told(truth, own.metric, some))
+    return found
+
+
+def _told(truth: Truth, metric: LatencyMetric, blocks: Mapping[str, Sequence[Block]]) -> Told:
+    spread = spread_of(blocks.values())
+    configs = {config.key: config for config in truth.configs}
+    known = {key: estimate(configs[key], made, spread) for key, made in blocks.items()}
+    answers = [known[key] for place in truth.answers if (key := truth.configs[place].key) in known]
+    front = goals.front(known.values(), goals.common_metric(known.values(), metric), "throughput")
+    return Told(
+        visits=sum(map(len, blocks.values())),
+        front=truth.front_share([truth.configs.index(e.config) for e in front]),
+        answered=sum(e.blocks for e in answers),
+        worse=tuple(_worse(answers, aim, truth, metric) for aim in AIMS),
+    )
+
+
+def _worse(answers: Sequence[Estimate], aim: Aim, truth: Truth, metric: LatencyMetric) -> float:
+    """Whether the best of the answers is truly worse than the strongest; of none it is not."""
+    if not answers:
+        return 0.0
+    goal = Goal(latency=metric, prefer=aim.prefer, max_latency_ms=truth.limit_ms(aim))
+    best = goals.ranked(answers, goal, goals.common_metric(answers, metric))[0]
+    return worse(truth.place(best.config), aim, truth)
+
+
+if __name__ == "__main__":
+    main()
