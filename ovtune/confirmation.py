@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from ovtune import duel
+from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.estimate import Estimate
 from ovtune.field import Duel, Field, contested, failing, last_duel, survey_field
@@ -17,7 +18,6 @@ from ovtune.study import Sides, last_confirmation
 
 _MOST_ROUNDS = 12
 _LATE = 1.5
-_CLEARLY = 2.0
 _CHOOSING = 0.25
 
 
@@ -146,7 +146,7 @@ class Confirmation:
 
     def _confirmable(self, field: Field, challenger: Estimate, baseline: Config) -> Config:
         """The challenger; where a recording has too few blocks of it, the next as good one that it has them of."""
-        order = (e.config for e in (challenger, *field.close(challenger, by=_CLEARLY)))
+        order = (e.config for e in (challenger, *field.close(challenger, by=goals.SHOWN)))
         enough = (config for config in order if self._fresh_pairs(config, baseline) >= duel.LEAST_PAIRS)
         return next(enough, challenger.config)
 

@@ -13,7 +13,7 @@ from ovtune.estimate import Estimate, Quantity
 from ovtune.measurement import LatencyMetric
 
 Prefer = Literal["throughput", "latency", "balanced", "efficiency"]
-_SHOWN = 2.0
+SHOWN = 2.0
 """By more than how many joint standard errors one config must be ahead of another to be shown to be."""
 _FAR = 10.0
 """How far outside a limit is what does not tell: further than most."""
@@ -139,7 +139,7 @@ def unbeaten(
     kept = []
     for (estimate, _), value, error in zip(told, values, errors, strict=True):
         ahead = values - value
-        shown = np.any(ahead > _SHOWN * np.hypot(errors, error), axis=1)
+        shown = np.any(ahead > SHOWN * np.hypot(errors, error), axis=1)
         if not np.any(np.all(ahead >= 0, axis=1) & shown):
             kept.append(estimate)
     return kept

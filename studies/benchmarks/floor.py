@@ -59,6 +59,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=300)
     parser.add_argument("--blocks", default="1,2,4,8,12,18", metavar="N,N...", help="(1,2,4,8,12,18)")
     asked = parser.parse_args()
+    if not all(part.isdecimal() and int(part) for part in asked.blocks.split(",")):
+        parser.error(f"--blocks is {asked.blocks}: give numbers from 1 on, such as 1,2,4")
     counts = tuple(int(part) for part in asked.blocks.split(","))
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of the processes that are started below
     with multiprocessing.get_context("spawn").Pool() as pool:
