@@ -131,7 +131,7 @@ def _with_the_same_costs(first: Result, second: Result) -> tuple[Result, Result]
 def _contest(first: Result, second: Result, goal: Goal, metric: LatencyMetric) -> Contest:
     one, other = (goals.ranked(result.estimates.values(), goal, metric)[0] for result in (first, second))
     ahead = goals.merit(other, goal.prefer, metric) - goals.merit(one, goal.prefer, metric)
-    reach = _Z * math.hypot(_error(one, goal.prefer, metric), _error(other, goal.prefer, metric))
+    reach = _Z * math.hypot(*(goals.error(estimate, goal.prefer, metric) for estimate in (one, other)))
     ratio = Ratio(value=math.exp(ahead), low=math.exp(ahead - reach), high=math.exp(ahead + reach))
     winner: Winner = "open"
     if abs(ahead) + reach < math.log(1 + goal.margin):
@@ -141,20 +141,12 @@ def _contest(first: Result, second: Result, goal: Goal, metric: LatencyMetric) -
     return Contest(prefer=goal.prefer, first=one, second=other, ratio=ratio, winner=winner)
 
 
-def _error(estimate: Estimate, prefer: Prefer, metric: LatencyMetric) -> float:
-    """The relative standard error of what is preferred."""
-    latency = estimate.latency_ms[metric]
-    slow = latency.error if isinstance(latency, Quantity) else 0.0
-    fast = estimate.throughput_per_s.error
-    return {"latency": slow, "balanced": math.hypot(fast, slow)}.get(prefer, fast)
-
-
 def _common(first: Result, second: Result, metric: LatencyMetric, objective: Objective) -> Common | None:
     keys = [key for key in first.estimates if key in second.estimates]
     if len(keys) < LEAST_PAIRS:
         return None
     pairs = [(first.estimates[key], second.estimates[key]) for key in keys]
-    weighed = [math.log(objective.value(b) / objective.value(a)) for a, b in pairs]
+    weighed = [math.log(objective.of(b).value / objective.of(a).value) for a, b in pairs]
     latencies = [(a.latency_ms[metric], b.latency_ms[metric]) for a, b in pairs]
     slow = [math.log(b.value / a.value) for a, b in latencies if isinstance(a, Quantity) and isinstance(b, Quantity)]
     return Common(configs=len(keys), weighed=_typical(weighed), latency=_typical(slow))
@@ -325,14 +317,14 @@ def _config(estimate: Estimate) -> dict[str, object]:
 
 
 def _figures(estimate: Estimate, metric: LatencyMetric) -> dict[str, object]:
-    latency = estimate.latency_ms[metric]
+    latency, energy = estimate.latency_ms[metric], estimate.energy_mj_per_inference
     return {
         "throughput_per_s": _interval(estimate.throughput_per_s),
         "latency_ms": {
             metric: _interval(latency) if isinstance(latency, Quantity) else {"unavailable": latency.text},
         },
-        "cpu_ms_per_inference": estimate.cpu_ms_per_inference,
-        "energy_mj_per_inference": estimate.energy_mj_per_inference,
+        "cpu_ms_per_inference": estimate.cpu_ms_per_inference.value,
+        "energy_mj_per_inference": None if energy is None else energy.value,
     }
 
 

@@ -5,6 +5,7 @@ import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
@@ -31,8 +32,11 @@ _LATENCY_PRIOR: Mapping[LatencyMetric, float] = {
     "p99.9": 0.2,
 }
 """Standard deviations between blocks of one config, on a logarithm, seen on shared 2-core virtual machines."""
+_WORK_PRIOR = 0.06
 _MIDDLE = frozenset({"p50", "mean"})
 _PRIOR_WEIGHT = 6.0
+_LEAST_MS = 1e-9
+_Name = Literal["throughput", "cpu_time", "energy"] | LatencyMetric
 _Z = 1.96
 
 
@@ -73,6 +77,8 @@ class Spread:
 
     throughput: float = _PRIOR
     latency: Mapping[LatencyMetric, float] = field(default_factory=lambda: dict(_LATENCY_PRIOR))
+    cpu_time: float = _WORK_PRIOR
+    energy: float = _WORK_PRIOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +104,8 @@ class Estimate:
     samples: int
     throughput_per_s: Quantity
     latency_ms: Mapping[LatencyMetric, Quantity | Unavailable]
-    cpu_ms_per_inference: float
-    energy_mj_per_inference: float | None
+    cpu_ms_per_inference: Quantity
+    energy_mj_per_inference: Quantity | None
     memory_bytes: int
     sustained: bool
     outputs: Agreement | None = None
@@ -112,7 +118,8 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
     Throughput is the robust location of the blocks' logarithms. A percentile is that of the pooled samples, or of
     the summaries that tell it; p50 and the mean take as few as one, a tail as many independent ones as
     :func:`measurement.least_samples` says. The error joins the part between blocks, ``spread``, and the part within;
-    of summaries there is only the first, which repeats have shown with the second in it.
+    of summaries, and of the work per inference, there is only the first, which repeats have shown with the second in
+    it.
     """
     told = _told(_Group(blocks), config.batch_size, config.auto_batch_size)
     n = len(blocks)
@@ -133,8 +140,10 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
             error=math.hypot(spread.throughput, within if told.closed else 0.0) / math.sqrt(n),
         ),
         latency_ms={metric: latency(metric) for metric in LATENCY_METRICS},
-        cpu_ms_per_inference=told.cpu_ms_per_inference,
-        energy_mj_per_inference=told.energy_mj_per_inference,
+        cpu_ms_per_inference=Quantity(value=told.cpu_ms_per_inference, error=spread.cpu_time / math.sqrt(n)),
+        energy_mj_per_inference=None
+        if told.energy_mj_per_inference is None
+        else Quantity(value=told.energy_mj_per_inference, error=spread.energy / math.sqrt(n)),
         memory_bytes=told.memory_bytes,
         sustained=told.sustained,
     )
@@ -195,7 +204,7 @@ def _told(group: _Group, batch_size: int, auto_batch_size: int) -> _Told:
         latency_ms={metric: latency(metric) for metric in LATENCY_METRICS},
         within=_within(blocks),
         closed=any(b.occupancy is not None for b in blocks),
-        cpu_ms_per_inference=math.exp(stats.location(np.log([max(b.cpu_ms_per_inference, 1e-9) for b in blocks]))),
+        cpu_ms_per_inference=math.exp(stats.location(_cpu_times(blocks))),
         energy_mj_per_inference=_energy(blocks),
         memory_bytes=max(b.memory_bytes for b in blocks),
         sustained=sum(any(c.kind == "not_sustained" for c in b.caveats) for b in blocks) * 2 <= len(blocks),
@@ -218,11 +227,20 @@ def comparable(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
     }
 
 
+def _cpu_times(blocks: Sequence[Block]) -> stats.Array:
+    """Milliseconds of CPU time per inference, as logarithms; a block may be too short for any to be counted."""
+    return np.log([max(block.cpu_ms_per_inference, _LEAST_MS) for block in blocks])
+
+
+def _energies(blocks: Sequence[Block]) -> stats.Array:
+    """Millijoules per inference, as logarithms, of the blocks that tell it."""
+    return np.log([told for block in blocks if (told := block.energy_mj_per_inference)])
+
+
 def _energy(blocks: Sequence[Block]) -> float | None:
-    """Millijoules per inference, the location of the blocks' logarithms."""
-    told = [block.energy_mj_per_inference for block in blocks]
-    logs = [math.log(value) for value in told if value]
-    return math.exp(stats.location(np.array(logs))) if len(logs) == len(blocks) else None
+    """Millijoules per inference, where all blocks tell it."""
+    logs = _energies(blocks)
+    return math.exp(stats.location(logs)) if len(logs) == len(blocks) else None
 
 
 def _within(blocks: Sequence[Block]) -> float:
@@ -238,11 +256,10 @@ def spread_of(groups: Iterable[Sequence[Block]]) -> Spread:
     """
     repeated = [_Group(group) for group in groups if len(group) > 1]
     return Spread(
-        throughput=_pooled([_differences(group, None) for group in repeated], _PRIOR),
-        latency={
-            metric: _pooled([_differences(group, metric) for group in repeated], prior)
-            for metric, prior in _LATENCY_PRIOR.items()
-        },
+        throughput=_pooled(repeated, "throughput", _PRIOR),
+        latency={metric: _pooled(repeated, metric, prior) for metric, prior in _LATENCY_PRIOR.items()},
+        cpu_time=_pooled(repeated, "cpu_time", _WORK_PRIOR),
+        energy=_pooled(repeated, "energy", _WORK_PRIOR),
     )
 
 
@@ -255,25 +272,31 @@ class _Differences:
 
 
 @functools.lru_cache(maxsize=8192)
-def _differences(group: _Group, metric: LatencyMetric | None) -> _Differences:
-    """Of a latency metric or, for None, of throughput; of a tail, among those that have samples above it."""
-    if metric is None:
-        logs = np.log([b.throughput_per_s for b in group.blocks])
-    else:
-        needed = 1 if metric in _MIDDLE else 1 / (1 - share_of(metric))
-        telling = [b for b in group.blocks if count_of(b.latencies, metric) >= needed]
-        logs = np.log([b.latency_ms(metric) for b in telling])
+def _differences(group: _Group, name: _Name) -> _Differences:
+    """Of what is named; of a tail, among those that have samples above it."""
+    match name:
+        case "throughput":
+            logs = np.log([b.throughput_per_s for b in group.blocks])
+        case "cpu_time":
+            logs = _cpu_times(group.blocks)
+        case "energy":
+            logs = _energies(group.blocks)
+        case metric:
+            needed = 1 if metric in _MIDDLE else 1 / (1 - share_of(metric))
+            telling = [b for b in group.blocks if count_of(b.latencies, metric) >= needed]
+            logs = np.log([b.latency_ms(metric) for b in telling])
     apart = np.abs(logs[:, None] - logs)[np.triu_indices(len(logs), 1)]
     return _Differences(apart=apart, blocks=len(logs))
 
 
-def _pooled(groups: Iterable[_Differences], prior: float) -> float:
+def _pooled(repeated: Iterable[_Group], name: _Name, prior: float) -> float:
     """The pooled deviation, joined with the prior by weight.
 
     From differences, not from deviations from a centre, which few values pull towards themselves: the difference of
     two of them, divided by the root of 2, spreads as one of them does, however few there are.
     """
-    told = [group for group in groups if group.blocks > 1]
+    found = [_differences(group, name) for group in repeated]
+    told = [group for group in found if group.blocks > 1]
     if not told:
         return prior
     freedom = sum(group.blocks - 1 for group in told)

@@ -96,7 +96,7 @@ def figures(config: Config, evidence: Evidence, *, cold: Block, spread: Spread) 
     told = estimate(config, blocks, spread)
     logs = np.log([b.throughput_per_s for b in blocks])
     low, high = stats.signed_rank_interval(logs, alpha=0.05)
-    quantity = told.throughput_per_s
+    quantity, energy = told.throughput_per_s, told.energy_mj_per_inference
     exact = source == "duel" and math.isfinite(low)
     next_low, next_high = next_block(np.log([b.throughput_per_s for b in evidence.made]), spread.throughput)
     occupancies = [b.occupancy for b in blocks if b.occupancy is not None]
@@ -117,8 +117,8 @@ def figures(config: Config, evidence: Evidence, *, cold: Block, spread: Spread) 
         compile_cached=cold.compile_cached,
         first_inference_ms=cold.first_inference_ms,
         memory_bytes=told.memory_bytes,
-        cpu_ms_per_inference=told.cpu_ms_per_inference,
-        energy_mj_per_inference=told.energy_mj_per_inference,
+        cpu_ms_per_inference=told.cpu_ms_per_inference.value,
+        energy_mj_per_inference=None if energy is None else energy.value,
         effective=blocks[-1].effective,
     )
 

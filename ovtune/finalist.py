@@ -128,7 +128,7 @@ def lead(field: Field) -> tuple[float, float, float]:
     own, its = (field.prospects[e.config.key].latency for e in (field.challenger, baseline))
     about = contested(field.goal, baseline, field.metric)
     ahead = error = variance = 0.0
-    if about != "latency":
+    if about in {"throughput", "balanced"}:
         ahead += math.log(one.value / two.value)
         error += one.error**2 + two.error**2
         variance += 2 * field.spread.throughput**2
@@ -137,7 +137,11 @@ def lead(field: Field) -> tuple[float, float, float]:
         error += own.error**2 + its.error**2
         variance += 2 * field.spread.latency[field.goal.latency] ** 2
     if about == "efficiency":
-        ahead = goals.merit(field.challenger, about, field.metric) - goals.merit(baseline, about, field.metric)
+        own, its = (goals.work(e) for e in (field.challenger, baseline))
+        ahead += math.log(its.value / own.value)
+        error += own.error**2 + its.error**2
+        by_energy = baseline.energy_mj_per_inference is not None
+        variance += 2 * (field.spread.energy if by_energy else field.spread.cpu_time) ** 2
     return ahead, math.sqrt(error), math.sqrt(variance)
 
 

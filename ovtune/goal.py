@@ -15,6 +15,7 @@ from ovtune.measurement import LatencyMetric
 Prefer = Literal["throughput", "latency", "balanced", "efficiency"]
 SHOWN = 2.0
 """By more than how many joint standard errors one config must be ahead of another to be shown to be."""
+_UNKNOWN = Quantity(value=math.inf, error=math.inf)
 _FAR = 10.0
 """How far outside a limit is what does not tell: further than most."""
 
@@ -90,7 +91,7 @@ def limits(goal: Goal) -> tuple[str, ...]:
 def breaches(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> tuple[str, ...]:
     """The limits that an estimate breaks, in words; ``metric`` stands in for an objective not yet available."""
     found = []
-    latency = _latency(estimate, metric)
+    latency = _latency(estimate, metric).value
     if goal.max_latency_ms is not None and latency > goal.max_latency_ms:
         found.append(f"{metric} latency {latency:.4g} ms is above {goal.max_latency_ms:.4g} ms")
     if goal.min_throughput_per_s is not None and estimate.throughput_per_s.value < goal.min_throughput_per_s:
@@ -117,9 +118,9 @@ def front(
     """The estimates that no other one beats in latency and in what it is weighed against; the least latency last."""
     kept: list[Estimate] = []
     best = math.inf
-    for estimate in sorted(estimates, key=lambda e: (-merit(e, against, metric), _latency(e, metric))):
-        if _latency(estimate, metric) < best:
-            best = _latency(estimate, metric)
+    for estimate in sorted(estimates, key=lambda e: (-merit(e, against, metric), _latency(e, metric).value)):
+        if _latency(estimate, metric).value < best:
+            best = _latency(estimate, metric).value
             kept.append(estimate)
     return kept
 
@@ -130,16 +131,16 @@ def unbeaten(
     """The estimates that no other one is shown to beat: the front, and what may belong to it.
 
     One is shown to beat another where it is as good in both, and ahead in one of them by more than two joint standard
-    errors: the best of many noisy estimates is mostly a lucky one, and beats some that are better. For an efficiency
-    the error is that of the throughput, which a given load keeps small. Those that lack the latency are left out.
+    errors: the best of many noisy estimates is mostly a lucky one, and beats some that are better. Those that lack the
+    latency are left out.
     """
-    told = [(e, q) for e in estimates if isinstance(q := e.latency_ms[metric], Quantity)]
-    values = np.array([(merit(e, against, metric), -math.log(q.value)) for e, q in told])
-    errors = np.array([(e.throughput_per_s.error, q.error) for e, q in told])
+    told = [e for e in estimates if isinstance(e.latency_ms[metric], Quantity)]
+    values = np.array([(merit(e, against, metric), merit(e, "latency", metric)) for e in told])
+    errors = np.array([(error(e, against, metric), error(e, "latency", metric)) for e in told])
     kept = []
-    for (estimate, _), value, error in zip(told, values, errors, strict=True):
+    for estimate, value, own in zip(told, values, errors, strict=True):
         ahead = values - value
-        shown = np.any(ahead > SHOWN * np.hypot(errors, error), axis=1)
+        shown = np.any(ahead > SHOWN * np.hypot(errors, own), axis=1)
         if not np.any(np.all(ahead >= 0, axis=1) & shown):
             kept.append(estimate)
     return kept
@@ -156,14 +157,38 @@ def merit(estimate: Estimate, prefer: Prefer, metric: LatencyMetric) -> float:
         case "throughput":
             return throughput
         case "latency":
-            return -math.log(_latency(estimate, metric))
+            return -math.log(_latency(estimate, metric).value)
         case "balanced":
-            return throughput - math.log(_latency(estimate, metric))
+            return throughput - math.log(_latency(estimate, metric).value)
         case "efficiency":
-            energy_mj = estimate.energy_mj_per_inference
-            return -math.log(max(estimate.cpu_ms_per_inference if energy_mj is None else energy_mj, 1e-9))
+            return -math.log(work(estimate).value)
         case _:
             assert_never(prefer)
+
+
+def error(estimate: Estimate, prefer: Prefer, metric: LatencyMetric) -> float:
+    """The standard error of :func:`merit`.
+
+    What slows a block lowers its throughput and raises its latency, so that in their ratio both errors add up.
+    """
+    throughput = estimate.throughput_per_s.error
+    match prefer:
+        case "throughput":
+            return throughput
+        case "latency":
+            return _latency(estimate, metric).error
+        case "balanced":
+            return throughput + _latency(estimate, metric).error
+        case "efficiency":
+            return work(estimate).error
+        case _:
+            assert_never(prefer)
+
+
+def work(estimate: Estimate) -> Quantity:
+    """The work per inference: its energy where the estimate tells it, else its CPU time."""
+    energy = estimate.energy_mj_per_inference
+    return estimate.cpu_ms_per_inference if energy is None else energy
 
 
 def ranked(estimates: Iterable[Estimate], goal: Goal, metric: LatencyMetric) -> list[Estimate]:
@@ -179,7 +204,7 @@ def distance(estimate: Estimate, goal: Goal, metric: LatencyMetric) -> float:
     """How far outside the limits, as the sum of the logarithms of what is missing; 0 inside."""
     missing = 0.0
     if goal.max_latency_ms is not None:
-        missing += max(0.0, math.log(_latency(estimate, metric) / goal.max_latency_ms))
+        missing += max(0.0, math.log(_latency(estimate, metric).value / goal.max_latency_ms))
     if goal.min_throughput_per_s is not None:
         missing += max(0.0, math.log(goal.min_throughput_per_s / estimate.throughput_per_s.value))
     if goal.max_memory_bytes is not None:
@@ -208,6 +233,6 @@ def _breach_of_error(outputs: Agreement | None, limit: float) -> str:
     return f"outputs differ by {share(outputs.max_rel)} of their largest, which is above {share(limit)}"
 
 
-def _latency(estimate: Estimate, metric: LatencyMetric) -> float:
+def _latency(estimate: Estimate, metric: LatencyMetric) -> Quantity:
     quantity = estimate.latency_ms[metric]
-    return quantity.value if isinstance(quantity, Quantity) else math.inf
+    return quantity if isinstance(quantity, Quantity) else _UNKNOWN

@@ -50,7 +50,7 @@ def importances(result: Result) -> tuple[Importance, ...]:
     names = [name for name in dict.fromkeys(n for row in rows for n in row) if len({row.get(name) for row in rows}) > 1]
     table = [{name: row.get(name, UNSET) for name in names} for row in rows]
     objective = objective_of(result.goal, result.estimates.values())
-    costly = [-objective.merit(objective.value(result.estimates[config.key])) for config in configs]
+    costly = [-objective.merit(objective.of(result.estimates[config.key]).value) for config in configs]
     slow = [math.log(told[config].value) for config in configs]
     weighed, latency = _importances(table, costly), _importances(table, slow)
     found = [Importance(parameter=n, weighed=weighed[n], latency=latency[n]) for n in names]

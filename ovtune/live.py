@@ -152,7 +152,7 @@ def _standing(study: Study, goal: Goal) -> list[tuple[str, str]]:
         return []
     order = goals.ranked(field.estimates.values(), goal, field.metric)
     weighed = objective_of(goal, list(field.estimates.values()))
-    best = weighed.best(weighed.value(e) for e in field.estimates.values())
+    best = weighed.best(weighed.of(e).value for e in field.estimates.values())
     latencies = [q for e in field.estimates.values() if not isinstance(q := e.latency_ms[field.metric], Unavailable)]
     front = goals.front(field.estimates.values(), field.metric, goal.against)
     return [

@@ -49,8 +49,8 @@ def moves_of(found: Comparison) -> tuple[Move, ...]:
     for key, one in both:
         other = found.second.estimates[key]
         before, now = (e.latency_ms[found.metric] for e in (one, other))
-        errors = math.hypot(one.throughput_per_s.error, other.throughput_per_s.error)
-        weighed = _ratio(found.objective.value(other) / found.objective.value(one), errors * reach)
+        costs = [found.objective.of(e) for e in (one, other)]
+        weighed = _ratio(costs[1].value / costs[0].value, math.hypot(*(cost.error for cost in costs)) * reach)
         latency = None
         if isinstance(before, Quantity) and isinstance(now, Quantity):
             latency = _ratio(now.value / before.value, math.hypot(before.error, now.error) * reach)

@@ -10,6 +10,7 @@ from ovtune.goal import Goal
 from ovtune.measurement import Block
 
 _LEAST = 1e-9
+_NOTHING = Quantity(value=_LEAST, error=0.0)
 """Stands for a cost of nothing, which has no logarithm."""
 
 
@@ -48,8 +49,20 @@ class Objective:
         """What stands before a value beside a latency: the name of what else would be taken for another latency."""
         return "" if self.more else f"{self.short} "
 
-    def read(self, told: Estimate | Block) -> Quantity | float:
-        """It as an estimate or a block tells it, with its error where there is one."""
+    def of(self, told: Estimate) -> Quantity:
+        """It as an estimate tells it."""
+        match self.key:
+            case "throughput":
+                return told.throughput_per_s
+            case "cpu_time":
+                return told.cpu_ms_per_inference
+            case "energy":
+                return told.energy_mj_per_inference or _NOTHING
+            case _:
+                assert_never(self.key)
+
+    def of_block(self, told: Block) -> float:
+        """It as one block reads it."""
         match self.key:
             case "throughput":
                 return told.throughput_per_s
@@ -59,11 +72,6 @@ class Objective:
                 return max(told.energy_mj_per_inference or 0.0, _LEAST)
             case _:
                 assert_never(self.key)
-
-    def value(self, told: Estimate | Block) -> float:
-        """It as a number."""
-        found = self.read(told)
-        return found.value if isinstance(found, Quantity) else found
 
     def merit(self, value: float) -> float:
         """How good a value is, as a logarithm."""

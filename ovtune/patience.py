@@ -1,7 +1,5 @@
 """Whether a search still gains anything: a pure function of what was measured."""
 
-import math
-
 import numpy as np
 
 from ovtune import goal as goals
@@ -45,11 +43,11 @@ def _found(study: Study, field: Field) -> list[tuple[int, Estimate]]:
 
 def _point(estimate: Estimate, goal: Goal, field: Field) -> tuple[float, float, float, float]:
     """The two objectives as logarithms, both better when larger, and the errors of both."""
-    latency = estimate.latency_ms[field.metric]
-    if not isinstance(latency, Quantity):
-        raise TypeError(f"{field.metric} is not available for every config")
-    gain = goals.merit(estimate, goal.against, field.metric)
-    return gain, -math.log(latency.value), estimate.throughput_per_s.error, latency.error
+    metric = field.metric
+    if not isinstance(estimate.latency_ms[metric], Quantity):
+        raise TypeError(f"{metric} is not available for every config")
+    gain, quick = goals.merit(estimate, goal.against, metric), goals.merit(estimate, "latency", metric)
+    return gain, quick, goals.error(estimate, goal.against, metric), goals.error(estimate, "latency", metric)
 
 
 def _moves(new: Array, known: Array) -> bool:

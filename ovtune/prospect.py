@@ -119,7 +119,7 @@ class _Draws:
                 return self._fast - self._slow
             case "efficiency":
                 told = np.array([goals.merit(e, "efficiency", self._metric) for e in self._known])
-                errors = np.array([e.throughput_per_s.error for e in self._known])
+                errors = np.array([goals.error(e, "efficiency", self._metric) for e in self._known])
                 merits: stats.Array = told[:, None] + errors[:, None] * self._chances
                 return merits
             case _:

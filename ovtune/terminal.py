@@ -184,7 +184,7 @@ def _short(estimate: Estimate, found: Comparison) -> str:
     metric, objective = found.metric, found.objective
     latency = estimate.latency_ms[metric]
     shown = f"{metric} unavailable" if isinstance(latency, Unavailable) else f"{metric} {milliseconds(latency.value)}"
-    return f"{objective.prefix}{rate(objective.value(estimate))}{objective.unit}, {shown}"
+    return f"{objective.prefix}{rate(objective.of(estimate).value)}{objective.unit}, {shown}"
 
 
 def settings(config: Config, effective: Mapping[str, object]) -> Table:

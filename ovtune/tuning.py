@@ -232,9 +232,9 @@ class Tuning:
         found = []
         for e in goals.front(field_.estimates.values(), field_.metric, self._goal.against):
             latency = e.latency_ms[field_.metric]
-            first = e.throughput_per_s.value if self._goal.against == "throughput" else e.cpu_ms_per_inference
+            first = e.throughput_per_s if self._goal.against == "throughput" else e.cpu_ms_per_inference
             if isinstance(latency, Quantity):
-                found.append((e.config, (first, latency.value)))
+                found.append((e.config, (first.value, latency.value)))
         self._store.confirm(self._ledger.study.name, found, latency=field_.metric)
 
 
@@ -305,12 +305,10 @@ def _near(study: Study, strongest: Baseline | None) -> list[Config]:
 
 
 def _reading(estimate: Estimate, metric: LatencyMetric) -> Reading:
-    latency = estimate.latency_ms[metric]
-    if not isinstance(latency, Quantity):
+    if not isinstance(estimate.latency_ms[metric], Quantity):
         raise TypeError(f"{metric} is not available for every config")
-    throughput = estimate.throughput_per_s.error
     return Reading(
         values={name: goals.merit(estimate, name, metric) for name in QUANTITIES},
-        errors={"throughput": throughput, "latency": latency.error, "efficiency": throughput},
+        errors={name: goals.error(estimate, name, metric) for name in QUANTITIES},
         blocks=estimate.blocks,
     )

@@ -134,7 +134,7 @@ def test_json_holds_the_figures() -> None:
         assert told["latency_ms"].keys() == {found.metric}
         latency = told["latency_ms"][found.metric]
         assert latency["low"] < latency["value"] < latency["high"]
-        assert told["cpu_ms_per_inference"] == side.cpu_ms_per_inference
+        assert told["cpu_ms_per_inference"] == side.cpu_ms_per_inference.value
         assert told["energy_mj_per_inference"] is None
 
 

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,13 +100,28 @@ def test_costs_are_told_with_care() -> None:
     """CPU time is a robust location; memory is the most that any block took."""
     blocks = [block(cpu_ms_per_inference=c, memory_bytes=m) for c, m in ((4, 10), (4, 30), (4, 20), (400, 10))]
     found = estimate(CONFIG, blocks, SPREAD)
-    assert found.cpu_ms_per_inference == pytest.approx(4, rel=0.01)
+    assert found.cpu_ms_per_inference.value == pytest.approx(4, rel=0.01)
     assert found.memory_bytes == 30
+
+
+def test_the_work_has_an_error_of_its_own() -> None:
+    """Blocks that keep to a given load tell its throughput for sure, and still differ in what an inference costs."""
+    times = [4 * math.exp(0.2 * math.sin(3 * i)) for i in range(40)]
+    blocks = [replace(block(cpu_ms_per_inference=ms), energy_j=ms / 1000) for ms in times]
+    spread = spread_of([blocks])
+    assert spread.throughput < 0.02
+    assert spread.cpu_time == pytest.approx(spread.energy)
+    assert spread.cpu_time > 0.1
+    found = estimate(CONFIG, blocks[:10], spread)
+    assert found.cpu_ms_per_inference.error == pytest.approx(spread.cpu_time / math.sqrt(10))
+    assert found.energy_mj_per_inference is not None
+    assert found.energy_mj_per_inference.error == pytest.approx(spread.energy / math.sqrt(10))
+    assert spread_of([[replace(b, energy_j=None) for b in blocks]]).energy == Spread().energy
 
 
 def test_a_block_without_cpu_time_is_bearable() -> None:
     """A block so short that no CPU time was counted does not break the estimate."""
-    assert estimate(CONFIG, [block(cpu_ms_per_inference=0)], SPREAD).cpu_ms_per_inference < 1e-6
+    assert estimate(CONFIG, [block(cpu_ms_per_inference=0)], SPREAD).cpu_ms_per_inference.value < 1e-6
 
 
 @pytest.mark.parametrize(("late", "of", "sustained"), [(0, 1, True), (1, 1, False), (1, 2, True), (2, 3, False)])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ovtune.errors import UsageError
 from ovtune.estimate import Estimate, Quantity, comparable
-from ovtune.goal import Goal, Prefer, breaches, common_metric, front, limits, merit, ranked, unbeaten, usual
+from ovtune.goal import Goal, Prefer, breaches, common_metric, error, front, limits, merit, ranked, unbeaten, usual
 from tests.value import told
 
 _measured = st.integers(100, 10**7).map(lambda n: n / 1000)
@@ -115,6 +115,25 @@ def test_an_unavailable_latency_has_no_merit() -> None:
     assert math.isfinite(merit(estimate, "throughput", "p99"))
 
 
+@pytest.mark.parametrize(
+    ("prefer", "expected"), [("throughput", 0.04), ("latency", 0.06), ("balanced", 0.1), ("efficiency", 0.05)]
+)
+def test_the_error_is_that_of_what_is_preferred(prefer: Prefer, expected: float) -> None:
+    """Each merit has the error of its own quantity; what slows a block moves both parts of the balance."""
+    assert error(told(), prefer, "p95") == pytest.approx(expected)
+    thrifty = replace(told(), energy_mj_per_inference=Quantity(value=5.0, error=0.3))
+    assert error(thrifty, prefer, "p95") == pytest.approx(0.3 if prefer == "efficiency" else expected)
+    unknown = prefer in {"latency", "balanced"}
+    assert error(told(without=("p99",)), prefer, "p99") == pytest.approx(math.inf if unknown else expected)
+
+
+def test_the_work_is_as_unsure_as_it_is() -> None:
+    """Under a given load all configs have its throughput, and whose work is more by less than its error is unbeaten."""
+    steady = Quantity(value=33.0, error=0.001)
+    thrifty, near, far = (replace(told(cpu_ms=ms), throughput_per_s=steady) for ms in (4.0, 4.4, 5.0))
+    assert unbeaten([thrifty, near, far], "p95", "efficiency") == [thrifty, near]
+
+
 LIMITED = Goal(max_latency_ms=20, min_throughput_per_s=100, max_memory_bytes=500e6)
 
 
@@ -187,8 +206,8 @@ def test_the_margin_is_a_share(margin: float) -> None:
 
 def test_efficiency_is_energy_where_all_tell_it() -> None:
     """The least energy is the most efficient; one estimate that does not tell its energy makes all count CPU time."""
-    thrifty = replace(told(nireq=1, cpu_ms=20), energy_mj_per_inference=5.0)
-    hungry = replace(told(nireq=2, cpu_ms=10), energy_mj_per_inference=9.0)
+    thrifty = replace(told(nireq=1, cpu_ms=20), energy_mj_per_inference=Quantity(value=5.0, error=0.04))
+    hungry = replace(told(nireq=2, cpu_ms=10), energy_mj_per_inference=Quantity(value=9.0, error=0.04))
     goal = Goal(prefer="efficiency")
     assert ranked([hungry, thrifty], goal, "p50")[0] is thrifty
     mixed = {"a": thrifty, "b": hungry, "c": told(nireq=3, cpu_ms=15)}

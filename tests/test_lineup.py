@@ -65,7 +65,7 @@ def estimate(config: Config, throughput: float, p50_ms: float, memory_bytes: int
         samples=100,
         throughput_per_s=Quantity(value=throughput, error=0.03),
         latency_ms={"p50": Quantity(value=p50_ms, error=0.03)},
-        cpu_ms_per_inference=1.0,
+        cpu_ms_per_inference=Quantity(value=1.0, error=0.03),
         energy_mj_per_inference=None,
         memory_bytes=memory_bytes,
         sustained=True,

@@ -10,6 +10,7 @@ from ovtune.move import moves_of
 from ovtune.result import conclude
 from ovtune.terminal import moves
 from tests import fake
+from tests.report import sample
 from tests.test_comparison import NAMES, faster
 from tests.test_terminal import shown
 
@@ -24,6 +25,22 @@ def test_what_moved(times: float, moved: bool) -> None:
     assert all(one.weighed.value == pytest.approx(times) for one in found)
     assert all(one.latency is not None and one.latency.value == pytest.approx(1 / times) for one in found)
     assert all(one.weighed.low < one.weighed.value < one.weighed.high for one in found)
+
+
+@pytest.mark.parametrize(("times", "moved"), [(1.1, False), (2.0, True)])
+def test_under_a_given_load_the_work_moves_beyond_its_own_error(times: float, moved: bool) -> None:
+    """The throughput follows the load and is sure; what an inference costs is less so, and is judged by that."""
+    made = sample.under(fake.study())
+    visits = tuple(
+        dataclasses.replace(v, outcome=dataclasses.replace(v.outcome, cpu_s=times * v.outcome.cpu_s))
+        if isinstance(v.outcome, Block)
+        else v
+        for v in made.visits
+    )
+    costly = dataclasses.replace(made, visits=visits)
+    found = moves_of(compare(conclude(made, made.goal), conclude(costly, made.goal)))
+    assert {one.standing for one in found} == {"moved" if moved else "alike"}
+    assert all(one.weighed.value == pytest.approx(times) for one in found)
 
 
 def test_configs_of_one_study_alone_are_left_out() -> None:

@@ -6,7 +6,7 @@ import pytest
 from ovtune.config import Config
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.goal import Goal
-from ovtune.measurement import Plan
+from ovtune.measurement import Block, Plan
 from ovtune.patience import idle
 from ovtune.study import Study, Visit
 from tests import fake
@@ -80,6 +80,27 @@ def test_what_keeps_the_limits_is_a_gain() -> None:
     assert idle(behind, GOAL, start=0) == 2
     assert idle(behind, limited, start=0) == 1
     assert idle(study((100, 2), (50, 4)), limited, start=0) == 1
+
+
+@pytest.mark.parametrize(("cpu_s", "expected"), [(0.97, 1), (0.5, 0)])
+def test_under_a_given_load_the_work_counts_with_its_own_error(cpu_s: float, expected: int) -> None:
+    """Where the load keeps the throughput the same, a trial with less work gains only by more than the work's error."""
+    goal = replace(GOAL, against="efficiency", prefer="efficiency")
+    made = study((100, 1), (100, 1))
+    outcome = made.visits[1].outcome
+    assert isinstance(outcome, Block)
+    less = replace(made.visits[1], outcome=replace(outcome, cpu_s=cpu_s * outcome.cpu_s))
+    known = [
+        replace(
+            made.visits[0],
+            number=2 + i,
+            phase="elimination",
+            trial=None,
+            outcome=replace(outcome, cpu_s=1.1 ** (-1) ** i * outcome.cpu_s),
+        )
+        for i in range(40)
+    ]
+    assert idle(replace(made, visits=(made.visits[0], less, *known)), goal, start=0) == expected
 
 
 @pytest.mark.parametrize(

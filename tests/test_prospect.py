@@ -23,7 +23,7 @@ def estimate(config: Config, throughput: float, p95_ms: float, *, error: float =
             "p50": Quantity(value=p95_ms / 2, error=error),
             "p95": Quantity(value=p95_ms, error=error),
         },
-        cpu_ms_per_inference=1.0,
+        cpu_ms_per_inference=Quantity(value=1.0, error=error),
         energy_mj_per_inference=None,
         memory_bytes=10,
         sustained=True,

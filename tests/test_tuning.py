@@ -296,7 +296,7 @@ def test_open_loop_weighs_latency_against_efficiency(tmp_path: Path) -> None:
     first = of(study, "search")[0].outcome
     assert isinstance(first, Block)
     assert bench.optuna_study().trials[0].values[0] == pytest.approx(first.cpu_ms_per_inference)
-    costs = [e.cpu_ms_per_inference for e in result.front]
+    costs = [e.cpu_ms_per_inference.value for e in result.front]
     assert costs == sorted(costs)
     assert study.duels[1].goal.prefer == "efficiency"
     assert result.verdict.kind in {"better", "trade", "equal", "undecided"}

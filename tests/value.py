@@ -72,7 +72,7 @@ def told(
             metric: Unavailable(samples=1, needed=2) if metric in without else Quantity(value=latency, error=0.06)
             for metric in LATENCY_METRICS
         },
-        cpu_ms_per_inference=cpu_ms,
+        cpu_ms_per_inference=Quantity(value=cpu_ms, error=0.05),
         energy_mj_per_inference=None,
         memory_bytes=memory,
         sustained=sustained,

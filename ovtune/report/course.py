@@ -85,7 +85,7 @@ def course(result: Result) -> Panel:
     objective = objective_of(result.goal, [block for _, block in blocks])
     groups: dict[str, list[float]] = {}
     for key, block in blocks:
-        groups.setdefault(key, []).append(math.log(objective.value(block)))
+        groups.setdefault(key, []).append(math.log(objective.of_block(block)))
     middle = {key: stats.location(np.array(logs)) for key, logs in groups.items() if len(logs) >= _REPEATED}
     reference = result.study.setup.reference
     own = None if reference is None else result.study.owner(reference)
@@ -96,7 +96,7 @@ def course(result: Result) -> Panel:
     for key, block in blocks:
         if key not in middle:
             continue
-        value = objective.value(block)
+        value = objective.of_block(block)
         ratio = math.exp(math.log(value) - middle[key])
         minutes = (block.started_at - began) / 60
         text = f"{minutes:.1f} min: {ratio:.3f} of its own {objective.short}"

@@ -216,14 +216,13 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 def _points(role: Role, points: Sequence[Point]) -> graph_objects.Scatter:
     mark = ROLES[role]
-    faint, thin = role == "other", role in {"other", "unbeaten"}
     width = 1.5 if mark.hollow else 1
     return graph_objects.Scatter(
         name=role,
         x=[p.x.value for p in points],
         y=[p.y.value for p in points],
-        error_x=_error([(p.x.low, p.x.value, p.x.high) for p in points], mark, thin=thin),
-        error_y=_error([(p.y.low, p.y.value, p.y.high) for p in points], mark, thin=thin),
+        error_x=_error([(p.x.low, p.x.value, p.x.high) for p in points], mark),
+        error_y=_error([(p.y.low, p.y.value, p.y.high) for p in points], mark),
         customdata=[p.trial for p in points],
         text=[p.letter for p in points],
         hovertext=[_hover(p) for p in points],
@@ -237,14 +236,12 @@ def _points(role: Role, points: Sequence[Point]) -> graph_objects.Scatter:
             "color": mark.colour,
             "line": {"color": mark.colour if mark.hollow else "#ffffff", "width": width},
         },
-        opacity=_FAINT if faint else 1,
+        opacity=_FAINT if role == "other" else 1,
         cliponaxis=False,
     )
 
 
-def _error(
-    intervals: Sequence[tuple[float | None, float | None, float | None]], mark: Mark, *, thin: bool = False
-) -> dict[str, Any] | None:
+def _error(intervals: Sequence[tuple[float | None, float | None, float | None]], mark: Mark) -> dict[str, Any] | None:
     """Whiskers of values with their lower and upper ends; None where no value has any."""
     if all(low is None for low, _, _ in intervals):
         return None
@@ -254,8 +251,8 @@ def _error(
         "array": [_reach(value, high) for _, value, high in intervals],
         "arrayminus": [_reach(low, value) for low, value, _ in intervals],
         "color": mark.colour,
-        "thickness": 0.6 if thin else 1.4,
-        "width": 0 if thin else 3,
+        "thickness": 0.6 if mark.thin else 1.4,
+        "width": 0 if mark.thin else 3,
     }
 
 

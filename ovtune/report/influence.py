@@ -85,7 +85,7 @@ def _seen(result: Result, objective: Objective) -> list[_Seen]:
             values=parameters(e.config),
             words=e.config.words,
             trial=trials.get(key),
-            weighed=objective.value(e),
+            weighed=objective.of(e).value,
             latency_ms=latency.value,
         )
         for key, e in result.estimates.items()

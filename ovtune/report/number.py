@@ -80,11 +80,8 @@ def amount(told: Interval | Quantity | Unavailable, unit: str) -> Amount:
 
 
 def weighed(estimate: Estimate, objective: Objective) -> Amount:
-    """What latency is weighed against, with its interval where there is one."""
-    told = objective.read(estimate)
-    if isinstance(told, Quantity):
-        return amount(told, objective.unit)
-    return Amount(text=f"{number(told)}{objective.unit}", value=rounded(told))
+    """What latency is weighed against, with its interval."""
+    return amount(objective.of(estimate), objective.unit)
 
 
 def ratio_of(ratio: Ratio | None) -> Amount | None:

@@ -34,6 +34,7 @@ class Mark:
         path: The shape as an SVG path about the origin.
         size: Its width in pixels.
         hollow: Whether it has no filling.
+        thin: Whether its intervals are drawn thin, as where there are many.
         line: Whether the path is an open line.
     """
 
@@ -43,6 +44,7 @@ class Mark:
     path: str
     size: float
     hollow: bool = False
+    thin: bool = False
     line: bool = False
 
 
@@ -57,6 +59,7 @@ ROLES: Mapping[Role, Mark] = {
         path=_CIRCLE.format(r=3.5),
         size=7,
         hollow=True,
+        thin=True,
     ),
     "unbeaten": Mark(
         label="may belong to the front: beaten by no more than two joint errors",
@@ -64,6 +67,7 @@ ROLES: Mapping[Role, Mark] = {
         symbol="triangle-up",
         path="M0,-7L6.5,5 -6.5,5Z",
         size=12,
+        thin=True,
     ),
     "front": Mark(
         label="on the front: no trial beats it in both",
@@ -93,7 +97,13 @@ SERIES: Mapping[Series, Mark] = {
     "candidate": Mark(label="candidate", colour="#D55E00", symbol="line-ew", path=_LINE, size=8, line=True),
     "baseline": Mark(label="baseline", colour="#0072B2", symbol="line-ew", path=_LINE, size=8, line=True),
     "search": Mark(
-        label="in the search", colour="#56B4E9", symbol="circle-open", path=_CIRCLE.format(r=3.5), size=7, hollow=True
+        label="in the search",
+        colour="#56B4E9",
+        symbol="circle-open",
+        path=_CIRCLE.format(r=3.5),
+        size=7,
+        hollow=True,
+        thin=True,
     ),
     "elimination": Mark(
         label="in the elimination", colour="#0072B2", symbol="circle", path=_CIRCLE.format(r=4), size=8

@@ -15,7 +15,7 @@ from ovtune.estimate import Estimate
 from ovtune.evaluator import Failed, Infeasible, SameAs
 from ovtune.figures import Measured
 from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
-from ovtune.report.number import NONE, Amount, amount, megabytes, number, rounded
+from ovtune.report.number import NONE, Amount, amount, megabytes, number
 from ovtune.result import Result, usual
 from ovtune.study import CHOOSING, Visit, agreement_of, blocks_by_config, reason_of, trials_of
 
@@ -172,6 +172,8 @@ def facts_of(told: Measured) -> tuple[Fact, ...]:
     """The published figures of a config beside throughput and latency."""
     return _facts(
         told,
+        cpu_ms=told.cpu_ms_per_inference,
+        energy_mj=told.energy_mj_per_inference,
         compile_ms=told.compile_ms,
         cached=told.compile_cached,
         first_ms=told.first_inference_ms,
@@ -213,7 +215,7 @@ def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mappin
         shares=None if shared is None else trials.get(shared),
         throughput=amount(estimate.throughput_per_s, "/s") if estimate else None,
         latency={m: amount(estimate.latency_ms[m], " ms") for m in LATENCY_METRICS} if estimate else {},
-        cpu=_cpu(estimate.cpu_ms_per_inference) if estimate else None,
+        cpu=amount(estimate.cpu_ms_per_inference, " ms") if estimate else None,
         error=error_of(result, config) if estimate else None,
         doubts=_kinds(caveats.values()),
         caveats=tuple(c.text for c in caveats.values()),
@@ -224,10 +226,6 @@ def _row(result: Result, visit: Visit, trials: Mapping[str, int], blocks: Mappin
         deployable=False,
         file="",
     )
-
-
-def _cpu(ms: float) -> Amount:
-    return Amount(text=f"{number(ms)} ms", value=rounded(ms))
 
 
 def _doubts(config: Config, blocks: Sequence[Block], *, shared: bool) -> Iterable[Caveat]:
@@ -259,8 +257,11 @@ def _kinds(caveats: Iterable[Caveat]) -> tuple[str, ...]:
 
 def _facts_of_blocks(estimate: Estimate, blocks: list[Block]) -> tuple[Fact, ...]:
     occupancies = [b.occupancy for b in blocks if b.occupancy is not None]
+    energy = estimate.energy_mj_per_inference
     return _facts(
         estimate,
+        cpu_ms=estimate.cpu_ms_per_inference.value,
+        energy_mj=None if energy is None else energy.value,
         compile_ms=blocks[0].compile_ms,
         cached=blocks[0].compile_cached,
         first_ms=blocks[0].first_inference_ms,
@@ -277,16 +278,17 @@ def served_by(effective: Mapping[str, object]) -> str:
 def _facts(  # noqa: PLR0913 - the figures of a config, by name
     told: Measured | Estimate,
     *,
+    cpu_ms: float,
+    energy_mj: float | None,
     compile_ms: float,
     cached: bool,
     first_ms: float,
     occupancy: float | None,
     effective: Mapping[str, object],
 ) -> tuple[Fact, ...]:
-    energy_mj = told.energy_mj_per_inference
     return (
         Fact(name="served by", text=served_by(effective) or NONE),
-        Fact(name="CPU time per inference", text=f"{number(told.cpu_ms_per_inference)} ms"),
+        Fact(name="CPU time per inference", text=f"{number(cpu_ms)} ms"),
         Fact(name="energy per inference", text=NONE if energy_mj is None else f"{number(energy_mj)} mJ"),
         Fact(name="memory over an idle process", text=megabytes(told.memory_bytes)),
         Fact(name="compilation", text=f"{number(compile_ms)} ms{', with a model cache' if cached else ''}"),

@@ -18,17 +18,16 @@ def sheet_of(rows: Sequence[Row]) -> str:
     A text that a spreadsheet would take for a formula has an apostrophe before it.
     """
     settings = list(dict.fromkeys(s.name for row in rows for s in row.settings if s.requested))
-    numbers = ["throughput_per_s", *(f"{metric}_ms" for metric in LATENCY_METRICS)]
-    ends = [name for number in numbers for name in (number, f"{number}_low", f"{number}_high")]
-    ends += ["cpu_ms_per_inference", "output_error"]
+    numbers = ["throughput_per_s", *(f"{metric}_ms" for metric in LATENCY_METRICS), "cpu_ms_per_inference"]
+    ends = [*(name for number in numbers for name in (number, f"{number}_low", f"{number}_high")), "output_error"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(["trial", "state", "config", *ends, "caveats", "reason", *map(_plain, settings)])
     for row in rows:
-        told = [row.throughput, *(row.latency.get(metric) for metric in LATENCY_METRICS)]
+        told = [row.throughput, *(row.latency.get(metric) for metric in LATENCY_METRICS), row.cpu]
         asked = {s.name: s.requested for s in row.settings}
         figures = [figure for amount in told for figure in _figures(amount)]
-        figures += [row.cpu.value if row.cpu else None, row.error.value if row.error else None]
+        figures.append(row.error.value if row.error else None)
         texts = ["; ".join(row.caveats), row.reason, *(asked.get(name, "") for name in settings)]
         writer.writerow([row.number, row.state_text, _plain(row.words), *figures, *map(_plain, texts)])
     return text.getvalue()

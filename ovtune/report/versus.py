@@ -119,7 +119,7 @@ def _series(name: str, result: Result, marks: tuple[Mark, Mark], comparison: Com
         told_of = weighed(estimate, comparison.objective)
         return Spot(
             x=rounded(latency.value),
-            y=rounded(comparison.objective.value(estimate)),
+            y=rounded(comparison.objective.of(estimate).value),
             low=told_of.low,
             high=told_of.high,
             text=f"{name}\n{estimate.config.words}\n{figures_of(estimate, comparison)}",

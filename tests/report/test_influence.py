@@ -128,7 +128,7 @@ class TestOfferedLoad:
         panel = panels(result)["nireq"]
         assert isinstance(panel.plot, Plot)
         told = [e for e in result.estimates.values() if isinstance(e.latency_ms[result.metric], Quantity)]
-        costs = [(e.energy_mj_per_inference if energy else e.cpu_ms_per_inference) or 0.0 for e in told]
+        costs = [cost.value for e in told if (cost := e.energy_mj_per_inference if energy else e.cpu_ms_per_inference)]
         shares = [spot.y for spot in panel.plot.series[0].spots]
         assert shares == pytest.approx([min(costs) / cost for cost in costs], rel=1e-4)
         assert panel.table is not None
