@@ -174,16 +174,20 @@ def compared(pairs: Sequence[tuple[Block, Block]], wanted: LatencyMetric) -> Lat
 
 def costs(pairs: Sequence[tuple[Block, Block]]) -> tuple[Work, stats.Array]:
     """What the inferences cost, as logarithms of the pairs' ratios: energy where every block tells it."""
-    used = [(a.energy_mj_per_inference, b.energy_mj_per_inference) for a, b in pairs]
-    energies = [(a, b) for a, b in used if a and b]
-    if len(energies) == len(pairs):
-        return "energy", np.array([math.log(a / b) for a, b in energies])
-    times = [(max(a.cpu_ms_per_inference, 1e-9), max(b.cpu_ms_per_inference, 1e-9)) for a, b in pairs]
-    return "CPU time", np.array([math.log(a / b) for a, b in times])
+    work, logs = _works([block for pair in pairs for block in pair])
+    return work, logs[0::2] - logs[1::2]
+
+
+def _works(blocks: Sequence[Block]) -> tuple[Work, stats.Array]:
+    """What an inference costs in each block, as a logarithm: energy where all of them tell it."""
+    energies = [energy for block in blocks if (energy := block.energy_mj_per_inference)]
+    if len(energies) == len(blocks):
+        return "energy", np.log(energies)
+    return "CPU time", np.log([max(block.cpu_ms_per_inference, 1e-9) for block in blocks])
 
 
 def worths(blocks: Sequence[Block], prefer: Prefer, metric: LatencyMetric) -> stats.Array:
-    """How good each block is for ``prefer``, as a logarithm; for ``efficiency`` by its CPU time."""
+    """How good each block is for ``prefer``, as a logarithm; for ``efficiency`` by energy where all of them tell it."""
     match prefer:
         case "throughput":
             return np.array([math.log(b.throughput_per_s) for b in blocks])
@@ -192,16 +196,15 @@ def worths(blocks: Sequence[Block], prefer: Prefer, metric: LatencyMetric) -> st
         case "balanced":
             return worths(blocks, "throughput", metric) + worths(blocks, "latency", metric)
         case "efficiency":
-            return np.array([-math.log(max(b.cpu_ms_per_inference, 1e-9)) for b in blocks])
+            return -_works(blocks)[1]
         case _:
             assert_never(prefer)
 
 
 def gains(pairs: Sequence[tuple[Block, Block]], prefer: Prefer, metric: LatencyMetric) -> stats.Array:
     """By how much the first block of each pair is the better one for ``prefer``, as a logarithm."""
-    if prefer == "efficiency":
-        return -costs(pairs)[1]
-    return worths([a for a, _ in pairs], prefer, metric) - worths([b for _, b in pairs], prefer, metric)
+    told = worths([block for pair in pairs for block in pair], prefer, metric)
+    return told[0::2] - told[1::2]
 
 
 def _ratio(logs: stats.Array, low: float, high: float) -> Ratio:

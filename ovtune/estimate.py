@@ -31,11 +31,12 @@ _LATENCY_PRIOR: Mapping[LatencyMetric, float] = {
     "p99": 0.12,
     "p99.9": 0.2,
 }
-"""Standard deviations between blocks of one config, on a logarithm, seen on shared 2-core virtual machines."""
 _WORK_PRIOR = 0.06
+"""Standard deviations between blocks of one config, on a logarithm, seen on shared 2-core virtual machines."""
 _MIDDLE = frozenset({"p50", "mean"})
 _PRIOR_WEIGHT = 6.0
 _LEAST_MS = 1e-9
+"""Stands for a CPU time that no block tells: of a block too short to count any, or in a recording without it."""
 _Name = Literal["throughput", "cpu_time", "energy"] | LatencyMetric
 _Z = 1.96
 
@@ -192,6 +193,7 @@ def _told(group: _Group, batch_size: int, auto_batch_size: int) -> _Told:
     # Items of one batch finish together, whoever joined them: they count as one sample.
     per_item = count == sum(b.items for b in blocks)
     joined = auto_batch_size * (batch_size if per_item else 1)
+    cpu = cpu_times(blocks)
 
     def latency(metric: LatencyMetric) -> float | Unavailable:
         needed = 1 if metric in _MIDDLE else least_samples(metric)
@@ -204,7 +206,7 @@ def _told(group: _Group, batch_size: int, auto_batch_size: int) -> _Told:
         latency_ms={metric: latency(metric) for metric in LATENCY_METRICS},
         within=_within(blocks),
         closed=any(b.occupancy is not None for b in blocks),
-        cpu_ms_per_inference=math.exp(stats.location(_cpu_times(blocks))),
+        cpu_ms_per_inference=math.exp(stats.location(cpu)) if len(cpu) else _LEAST_MS,
         energy_mj_per_inference=_energy(blocks),
         memory_bytes=max(b.memory_bytes for b in blocks),
         sustained=sum(any(c.kind == "not_sustained" for c in b.caveats) for b in blocks) * 2 <= len(blocks),
@@ -227,19 +229,19 @@ def comparable(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
     }
 
 
-def _cpu_times(blocks: Sequence[Block]) -> stats.Array:
-    """Milliseconds of CPU time per inference, as logarithms; a block may be too short for any to be counted."""
-    return np.log([max(block.cpu_ms_per_inference, _LEAST_MS) for block in blocks])
+def cpu_times(blocks: Sequence[Block]) -> stats.Array:
+    """Milliseconds of CPU time per inference, as logarithms, of the blocks that tell it."""
+    return np.log([told for block in blocks if (told := block.cpu_ms_per_inference)])
 
 
-def _energies(blocks: Sequence[Block]) -> stats.Array:
+def energies(blocks: Sequence[Block]) -> stats.Array:
     """Millijoules per inference, as logarithms, of the blocks that tell it."""
     return np.log([told for block in blocks if (told := block.energy_mj_per_inference)])
 
 
 def _energy(blocks: Sequence[Block]) -> float | None:
     """Millijoules per inference, where all blocks tell it."""
-    logs = _energies(blocks)
+    logs = energies(blocks)
     return math.exp(stats.location(logs)) if len(logs) == len(blocks) else None
 
 
@@ -278,9 +280,9 @@ def _differences(group: _Group, name: _Name) -> _Differences:
         case "throughput":
             logs = np.log([b.throughput_per_s for b in group.blocks])
         case "cpu_time":
-            logs = _cpu_times(group.blocks)
+            logs = cpu_times(group.blocks)
         case "energy":
-            logs = _energies(group.blocks)
+            logs = energies(group.blocks)
         case metric:
             needed = 1 if metric in _MIDDLE else 1 / (1 - share_of(metric))
             telling = [b for b in group.blocks if count_of(b.latencies, metric) >= needed]

@@ -204,17 +204,14 @@ def _steadiest(order: Sequence[Estimate], field: Field) -> Estimate | None:
 def beaten(best: Estimate, other: Estimate, goal: Goal, metric: LatencyMetric, *, by: float) -> bool:
     """Whether ``best`` is ahead of ``other`` for the goal by more than so many joint standard errors."""
     behind = goals.merit(best, goal.prefer, metric) - goals.merit(other, goal.prefer, metric)
-    return behind > by * _joint_error(best, other, goal, metric)
-
-
-def _joint_error(one: Estimate, other: Estimate, goal: Goal, metric: LatencyMetric) -> float:
-    return math.hypot(goals.error(one, goal.prefer, metric), goals.error(other, goal.prefer, metric))
+    return behind > by * math.hypot(*(goals.error(one, goal.prefer, metric) for one in (best, other)))
 
 
 def _promises_less(best: Estimate, other: Estimate, field: Field, *, by: float) -> bool:
     """Whether ``best`` promises more than ``other`` by more than so many joint standard errors."""
-    behind = field.prospects[best.config.key].worth - field.prospects[other.config.key].worth
-    return behind > by * _joint_error(best, other, field.goal, field.metric)
+    more, less = (field.prospects[estimate.config.key] for estimate in (best, other))
+    errors = (goals.error(one.estimate, field.goal.prefer, field.goal.latency) for one in (more, less))
+    return more.worth - less.worth > by * math.hypot(*errors)
 
 
 def last_duel(study: Study) -> Duel | None:

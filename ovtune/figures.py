@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ovtune import duel, stats
 from ovtune.config import Config
-from ovtune.estimate import Estimate, Quantity, Spread, Unavailable, estimate
+from ovtune.estimate import Estimate, Quantity, Spread, Unavailable, cpu_times, energies, estimate
 from ovtune.measurement import Block, Latencies, LatencyMetric, Summary, count_of, pooled, share_of
 
 Source = Literal["search", "duel"]
@@ -46,8 +46,9 @@ class Measured:
         compile_cached: Whether a model cache was used for it.
         first_inference_ms: The first inference's time.
         memory_bytes: Over an idle process.
-        cpu_ms_per_inference: CPU time per inference.
-        energy_mj_per_inference: Energy of the processor packages per inference; None where the host does not tell it.
+        cpu_ms_per_inference: CPU time per inference, and the interval of its mean.
+        energy_mj_per_inference: Energy of the processor packages per inference, and the interval of its mean; None
+            where the host does not tell it.
         effective: The settings as read back, of the last block.
     """
 
@@ -63,8 +64,8 @@ class Measured:
     compile_cached: bool
     first_inference_ms: float
     memory_bytes: int
-    cpu_ms_per_inference: float
-    energy_mj_per_inference: float | None
+    cpu_ms_per_inference: Interval
+    energy_mj_per_inference: Interval | None
     effective: Mapping[str, object]
 
 
@@ -94,32 +95,34 @@ def figures(config: Config, evidence: Evidence, *, cold: Block, spread: Spread) 
     """
     source, blocks = evidence.source, evidence.blocks
     told = estimate(config, blocks, spread)
-    logs = np.log([b.throughput_per_s for b in blocks])
-    low, high = stats.signed_rank_interval(logs, alpha=0.05)
-    quantity, energy = told.throughput_per_s, told.energy_mj_per_inference
-    exact = source == "duel" and math.isfinite(low)
+    fresh, energy = source == "duel", told.energy_mj_per_inference
     next_low, next_high = next_block(np.log([b.throughput_per_s for b in evidence.made]), spread.throughput)
     occupancies = [b.occupancy for b in blocks if b.occupancy is not None]
     return Measured(
         source=source,
         blocks=told.blocks,
         samples=told.samples,
-        throughput_per_s=Interval(
-            value=quantity.value,
-            low=math.exp(low) if exact else quantity.low,
-            high=math.exp(high) if exact else quantity.high,
-        ),
+        throughput_per_s=_mean(told.throughput_per_s, np.log([b.throughput_per_s for b in blocks]), fresh=fresh),
         next_low=next_low,
         next_high=next_high,
-        latency_ms=_latencies(told, blocks, resampled=source == "duel"),
+        latency_ms=_latencies(told, blocks, resampled=fresh),
         occupancy=float(np.median(occupancies)) if occupancies else None,
         compile_ms=cold.compile_ms,
         compile_cached=cold.compile_cached,
         first_inference_ms=cold.first_inference_ms,
         memory_bytes=told.memory_bytes,
-        cpu_ms_per_inference=told.cpu_ms_per_inference.value,
-        energy_mj_per_inference=None if energy is None else energy.value,
+        cpu_ms_per_inference=_mean(told.cpu_ms_per_inference, cpu_times(blocks), fresh=fresh),
+        energy_mj_per_inference=None if energy is None else _mean(energy, energies(blocks), fresh=fresh),
         effective=blocks[-1].effective,
+    )
+
+
+def _mean(told: Quantity, logs: stats.Array, *, fresh: bool) -> Interval:
+    """What blocks tell, whose interval is exact where they are ``fresh``: where they took no part in choosing."""
+    low, high = stats.signed_rank_interval(logs, alpha=0.05) if fresh and len(logs) else (-math.inf, math.inf)
+    exact = math.isfinite(low)
+    return Interval(
+        value=told.value, low=math.exp(low) if exact else told.low, high=math.exp(high) if exact else told.high
     )
 
 

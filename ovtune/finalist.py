@@ -91,8 +91,7 @@ def _shown(fight: Duel, field: Field) -> tuple[float, float]:
     """What the pairs of a duel show of the difference, less its error, and how far they lie apart; on logarithms."""
     about = contested(field.goal, field.estimates[fight.baseline.key], field.metric)
     metric = duel.compared(fight.pairs, field.goal.latency)
-    mine, its = (duel.worths([pair[side] for pair in fight.pairs], about, metric) for side in (0, 1))
-    apart = mine - its
+    apart = duel.gains(fight.pairs, about, metric)
     deviation = float(np.std(apart, ddof=1))
     return max(abs(float(np.median(apart))) - deviation / math.sqrt(len(apart)), 0.0), deviation
 
@@ -124,25 +123,12 @@ def lead(field: Field) -> tuple[float, float, float]:
     if field.challenger is None or field.strongest is None:
         return 0.0, 0.0, 0.0
     baseline = field.estimates[field.owners.get(field.strongest.config.key, field.strongest.config.key)]
-    one, two = field.challenger.throughput_per_s, baseline.throughput_per_s
-    own, its = (field.prospects[e.config.key].latency for e in (field.challenger, baseline))
-    about = contested(field.goal, baseline, field.metric)
-    ahead = error = variance = 0.0
-    if about in {"throughput", "balanced"}:
-        ahead += math.log(one.value / two.value)
-        error += one.error**2 + two.error**2
-        variance += 2 * field.spread.throughput**2
-    if about in {"latency", "balanced"}:
-        ahead += math.log(its.value / own.value)
-        error += own.error**2 + its.error**2
-        variance += 2 * field.spread.latency[field.goal.latency] ** 2
-    if about == "efficiency":
-        own, its = (goals.work(e) for e in (field.challenger, baseline))
-        ahead += math.log(its.value / own.value)
-        error += own.error**2 + its.error**2
-        by_energy = baseline.energy_mj_per_inference is not None
-        variance += 2 * (field.spread.energy if by_energy else field.spread.cpu_time) ** 2
-    return ahead, math.sqrt(error), math.sqrt(variance)
+    mine, its = (field.prospects[e.config.key].estimate for e in (field.challenger, baseline))
+    about, metric = contested(field.goal, baseline, field.metric), field.goal.latency
+    ahead = goals.merit(mine, about, metric) - goals.merit(its, about, metric)
+    error = math.hypot(*(goals.error(one, about, metric) for one in (mine, its)))
+    energy = its.energy_mj_per_inference is not None
+    return ahead, error, math.sqrt(2) * goals.deviation(field.spread, about, metric, energy=energy)
 
 
 def begun(study: Study, number: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ovtune.agreement import Agreement, share
 from ovtune.errors import UsageError
-from ovtune.estimate import Estimate, Quantity
+from ovtune.estimate import Estimate, Quantity, Spread
 from ovtune.measurement import LatencyMetric
 
 Prefer = Literal["throughput", "latency", "balanced", "efficiency"]
@@ -181,6 +181,21 @@ def error(estimate: Estimate, prefer: Prefer, metric: LatencyMetric) -> float:
             return throughput + _latency(estimate, metric).error
         case "efficiency":
             return work(estimate).error
+        case _:
+            assert_never(prefer)
+
+
+def deviation(spread: Spread, prefer: Prefer, metric: LatencyMetric, *, energy: bool) -> float:
+    """The standard deviation of :func:`merit` between the blocks of one config; ``energy`` tells what the work is."""
+    match prefer:
+        case "throughput":
+            return spread.throughput
+        case "latency":
+            return spread.latency[metric]
+        case "balanced":
+            return spread.throughput + spread.latency[metric]
+        case "efficiency":
+            return spread.energy if energy else spread.cpu_time
         case _:
             assert_never(prefer)
 

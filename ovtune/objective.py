@@ -10,7 +10,6 @@ from ovtune.goal import Goal
 from ovtune.measurement import Block
 
 _LEAST = 1e-9
-_NOTHING = Quantity(value=_LEAST, error=0.0)
 """Stands for a cost of nothing, which has no logarithm."""
 
 
@@ -57,7 +56,9 @@ class Objective:
             case "cpu_time":
                 return told.cpu_ms_per_inference
             case "energy":
-                return told.energy_mj_per_inference or _NOTHING
+                if told.energy_mj_per_inference is None:
+                    raise TypeError("energy is not available for every config")
+                return told.energy_mj_per_inference
             case _:
                 assert_never(self.key)
 

@@ -26,13 +26,13 @@ class Prospect:
     """What a config may come to.
 
     Attributes:
-        latency: The latency that the goal asks for, and how sure that is.
+        estimate: What is known of it, with the latency that the goal asks for, however sure that is.
         worth: What may be expected of it for the goal, as a logarithm: its merit where it keeps the limits, and that of
             the strongest baseline where it does not, which is then what one is left with.
         leads: The chance that it is the best of its kind: of the baselines, or of all others.
     """
 
-    latency: Quantity
+    estimate: Estimate
     worth: float
     leads: float
 
@@ -43,9 +43,12 @@ def prospects(
     """What each of the ``estimates`` may come to, by its key; ``answers`` are the keys of the baselines."""
     if not estimates:
         return {}
-    known = list(estimates.values())
-    slow = _latencies(known, goal, metric)
-    draws = _Draws(known, slow, goal, metric)
+    slow = _latencies(list(estimates.values()), goal, metric)
+    known = [
+        replace(estimate, latency_ms={**estimate.latency_ms, goal.latency: latency})
+        for estimate, latency in zip(estimates.values(), slow, strict=True)
+    ]
+    draws = _Draws(known, slow, goal)
     merits, missing = draws.merits(), draws.missing()
     kept = missing <= 0
     own = np.array([key in answers for key in estimates])
@@ -59,7 +62,7 @@ def prospects(
             ahead = np.flatnonzero(kind)[np.argmax(worths[kind], axis=0)]
             leads += np.bincount(ahead, minlength=len(known)) / _DRAWS
     return {
-        key: Prospect(latency=slow[i], worth=float(worths[i].mean()), leads=float(leads[i]))
+        key: Prospect(estimate=known[i], worth=float(worths[i].mean()), leads=float(leads[i]))
         for i, key in enumerate(estimates)
     }
 
@@ -100,10 +103,9 @@ def _drawn(quantities: list[Quantity], chances: stats.Array) -> stats.Array:
 class _Draws:
     """What the configs may do, drawn many times; what slows a block lowers throughput and raises latency alike."""
 
-    def __init__(self, known: list[Estimate], slow: list[Quantity], goal: Goal, metric: LatencyMetric) -> None:
+    def __init__(self, known: list[Estimate], slow: list[Quantity], goal: Goal) -> None:
         self._known = known
         self._goal = goal
-        self._metric = metric
         self._chances = _chances(len(known))
         self._fast = _drawn([estimate.throughput_per_s for estimate in known], self._chances)
         self._slow = _drawn(slow, -self._chances)
@@ -118,8 +120,8 @@ class _Draws:
             case "balanced":
                 return self._fast - self._slow
             case "efficiency":
-                told = np.array([goals.merit(e, "efficiency", self._metric) for e in self._known])
-                errors = np.array([goals.error(e, "efficiency", self._metric) for e in self._known])
+                told = np.array([goals.merit(e, "efficiency", self._goal.latency) for e in self._known])
+                errors = np.array([goals.error(e, "efficiency", self._goal.latency) for e in self._known])
                 merits: stats.Array = told[:, None] + errors[:, None] * self._chances
                 return merits
             case _:
@@ -129,7 +131,7 @@ class _Draws:
         """How far each config is outside the limits in each draw, as the sum of the logarithms of what is missing."""
         goal = self._goal
         others = replace(goal, max_latency_ms=None, min_throughput_per_s=None)
-        fixed = np.array([goals.distance(estimate, others, self._metric) for estimate in self._known])
+        fixed = np.array([goals.distance(estimate, others, goal.latency) for estimate in self._known])
         missing: stats.Array = np.repeat(fixed[:, None], _DRAWS, axis=1)
         if goal.max_latency_ms is not None:
             missing += np.maximum(self._slow - np.log(goal.max_latency_ms), 0)

@@ -158,7 +158,7 @@ def _outputs(result: Result, config: Config) -> OutputsPart | None:
 
 
 def _measured(figures: Measured) -> MeasuredPart:
-    throughput = figures.throughput_per_s
+    throughput, energy = figures.throughput_per_s, figures.energy_mj_per_inference
     return MeasuredPart(
         throughput_per_s=ThroughputPart(
             value=throughput.value,
@@ -176,8 +176,8 @@ def _measured(figures: Measured) -> MeasuredPart:
         compile_cached=figures.compile_cached,
         first_inference_ms=figures.first_inference_ms,
         memory_bytes=figures.memory_bytes,
-        cpu_ms_per_inference=figures.cpu_ms_per_inference,
-        energy_mj_per_inference=figures.energy_mj_per_inference,
+        cpu_ms_per_inference=figures.cpu_ms_per_inference.value,
+        energy_mj_per_inference=None if energy is None else energy.value,
     )
 
 

@@ -219,11 +219,12 @@ def _judged(fight: Duel, goal: Goal, field: Field, baseline: str) -> tuple[Score
     """Where the duel stands; a candidate that spreads wider than the baseline gains only if its low quantile does."""
     prefer = contested(goal, field.estimates[baseline], field.metric)
     score = fight.score(prefer, goal)
-    mine, its = (duel.worths([pair[side] for pair in fight.judged], prefer, score.metric) for side in (0, 1))
+    told = duel.worths([block for pair in fight.judged for block in pair], prefer, score.metric)
+    mine, its = told[0::2], told[1::2]
     ratio, low = unstable(mine, its), low_ratio(mine, its)
     if ratio is None:
         return score, None
-    objective = {"balanced": f"throughput / {score.metric}", "latency": score.metric, "efficiency": "CPU time"}
+    objective = {"balanced": f"throughput / {score.metric}", "latency": score.metric, "efficiency": score.work}
     names: dict[str, str | float] = {"objective": objective.get(prefer, prefer), "ratio": ratio, "low": low}
     caveat = Caveat(kind="unstable", parameters=names)
     gains = score.standing in {"better", "trade"}

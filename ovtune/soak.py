@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ovtune import duel, stats
+from ovtune import goal as goals
 from ovtune.config import Config
 from ovtune.estimate import Spread
 from ovtune.evaluator import Evaluator, Outcome
@@ -143,9 +144,8 @@ def compare(
 def _deviation(blocks: Sequence[Block], prefer: Prefer, metric: LatencyMetric) -> float:
     """How far blocks of one config lie apart in what is compared, on a logarithm."""
     if len(blocks) < duel.LEAST_PAIRS:
-        usual = Spread()
-        of: dict[Prefer, float] = {"latency": usual.latency[metric]}
-        return of.get(prefer, usual.throughput) + (usual.latency[metric] if prefer == "balanced" else 0.0)
+        energy = all(block.energy_mj_per_inference is not None for block in blocks)
+        return goals.deviation(Spread(), prefer, metric, energy=energy)
     return stats.scale(duel.gains([(block, blocks[0]) for block in blocks], prefer, metric))
 
 

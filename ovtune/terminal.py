@@ -15,6 +15,7 @@ from ovtune.energy import Access, access
 from ovtune.estimate import Estimate, Unavailable
 from ovtune.evaluator import Failed, Infeasible, Outcome, SameAs
 from ovtune.figures import Interval, Measured
+from ovtune.goal import Goal
 from ovtune.measurement import Block, LatencyMetric, count_of
 from ovtune.move import Standing, moves_of
 from ovtune.result import Result
@@ -72,7 +73,7 @@ def summary(result: Result, best: str, report: str) -> RenderableType:
     served = shown(result.measured.effective.get("EXECUTION_DEVICES", ""))
     if served not in {"", result.recommended.device}:
         table.add_row("  served by", Text(served, overflow="fold"))
-    mine = _figures(result.measured, result.goal.latency)
+    mine = _figures(result.measured, result.goal)
     for name, value in (*_capacity(result, result.recommended), *mine, *_outputs(result, result.recommended)):
         table.add_row(name, value)
     for name, value in _beside(result):
@@ -98,7 +99,7 @@ def _beside(result: Result) -> list[tuple[str, str]]:
     """What the recommended config is held against: the baseline with its figures, or where it is that, its rival."""
     study, verdict = result.study, result.verdict
     if study.owner(result.recommended) != study.owner(result.baseline.config):
-        figures = _figures(result.baseline_measured, result.goal.latency)
+        figures = _figures(result.baseline_measured, result.goal)
         outputs = _outputs(result, result.baseline.config)
         return [("against", result.baseline.name), *_capacity(result, result.baseline.config), *figures, *outputs]
     rows = [("which is", result.baseline.name)]
@@ -287,13 +288,13 @@ def course(told: Course) -> str:
     return f"{said} of {show_duration(told.elapsed_s)}: {told.remains:.0%} remains{short}"
 
 
-def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]:
+def _figures(measured: Measured, goal: Goal) -> list[tuple[str, str]]:
     throughput = measured.throughput_per_s
     blocks = f"{measured.blocks} {'block' if measured.blocks == 1 else 'blocks'}"
     rows = [
         ("  throughput", f"{rate(throughput.value)}/s ({rate(throughput.low)} to {rate(throughput.high)}, {blocks})")
     ]
-    for name in dict.fromkeys(("p50", metric)):
+    for name in dict.fromkeys(("p50", goal.latency)):
         told = measured.latency_ms[name]
         match told:
             case Interval():
@@ -301,8 +302,13 @@ def _figures(measured: Measured, metric: LatencyMetric) -> list[tuple[str, str]]
             case Unavailable():
                 shown = f"unavailable: {told.text}"
         rows.append((f"  {name}", shown))
-    if measured.energy_mj_per_inference is not None:
-        rows.append(("  energy", f"{rate(measured.energy_mj_per_inference)} mJ per inference"))
+    work, energy = measured.cpu_ms_per_inference, measured.energy_mj_per_inference
+    if "efficiency" in {goal.against, goal.prefer}:
+        between = f"{milliseconds(work.low)} to {milliseconds(work.high)}"
+        rows.append(("  CPU time", f"{milliseconds(work.value)} ({between}) per inference"))
+    if energy is not None:
+        between = f"{rate(energy.low)} to {rate(energy.high)}"
+        rows.append(("  energy", f"{rate(energy.value)} mJ ({between}) per inference"))
     return rows
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ovtune import goal as goals
 from ovtune.comparison import Comparison, common_words, compare, contest_words, notes_of, tree
 from ovtune.config import Config
 from ovtune.goal import Goal
@@ -39,6 +40,17 @@ def test_a_study_and_itself() -> None:
     assert found.common is not None
     assert found.common.weighed.value == 1
     assert not any(c.differs for c in found.circumstances)
+
+
+@pytest.mark.parametrize("offered", [False, True])
+def test_a_contest_is_as_unsure_as_what_is_preferred(offered: bool) -> None:
+    """The interval of a ratio is that of the joint error of what the two are compared by."""
+    result = sample.offered() if offered else sample.result()
+    found = compare(result, result)
+    for one in found.contests:
+        assert one.ratio is not None
+        error = goals.error(one.first, one.prefer, found.metric)
+        assert math.log(one.ratio.high / one.ratio.value) == pytest.approx(1.96 * math.sqrt(2) * error, rel=1e-3)
 
 
 @pytest.mark.parametrize(("times", "winner"), [(1.5, "second"), (1 / 1.5, "first")])

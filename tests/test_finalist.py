@@ -1,14 +1,65 @@
+import math
 from pathlib import Path
 
 import pytest
 
-from ovtune.finalist import left_s
+from ovtune.config import Config
+from ovtune.estimate import Estimate, Quantity, Spread
+from ovtune.field import Field
+from ovtune.finalist import lead, left_s
+from ovtune.goal import Goal, Prefer
 from ovtune.ledger import Event, VisitEnded
+from ovtune.measurement import LatencyMetric
 from tests import bench as benches
+from tests import fake
 from tests.bench import Bench, small
 from tests.fake import FakeEvaluator
 
 CONFIRM_S = 120.0
+
+
+def _field(goal: Goal, *, energy: bool) -> Field:
+    """A config against a baseline, of which all that is compared differs in size and in error."""
+    told = [
+        Estimate(
+            config=config,
+            blocks=1,
+            samples=200,
+            throughput_per_s=Quantity(value=100.0 + 20 * i, error=0.01),
+            latency_ms={metric: Quantity(value=9.0 - i, error=0.02) for metric in ("p50", "p95")},
+            cpu_ms_per_inference=Quantity(value=6.0 - i, error=0.03),
+            energy_mj_per_inference=Quantity(value=3.0 - i, error=0.04) if energy else None,
+            memory_bytes=10,
+            sustained=True,
+        )
+        for i, config in enumerate((fake.BASELINES[0].config, Config(device="CPU", nireq=7)))
+    ]
+    latency: dict[LatencyMetric, float] = {"p50": 0.1, "p95": 0.2}
+    return Field(
+        goal=goal,
+        estimates={e.config.key: e for e in told},
+        metric="p50",
+        spread=Spread(throughput=0.3, latency=latency, cpu_time=0.4, energy=0.5),
+        baselines=fake.BASELINES[:1],
+        owners={},
+        finals=frozenset(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("prefer", "energy", "ratio", "error", "deviation"),
+    [
+        ("throughput", False, 120 / 100, 0.01, 0.3),
+        ("latency", False, 9 / 8, 0.02, 0.2),
+        ("balanced", False, 120 / 100 * 9 / 8, 0.03, 0.5),
+        ("efficiency", False, 6 / 5, 0.03, 0.4),
+        ("efficiency", True, 3 / 2, 0.04, 0.5),
+    ],
+)
+def test_lead(prefer: Prefer, energy: bool, ratio: float, error: float, deviation: float) -> None:
+    """By what is preferred: how far ahead, and how unsure that and a pair of blocks are, of both sides together."""
+    found = lead(_field(Goal(prefer=prefer), energy=energy))
+    assert found == pytest.approx((math.log(ratio), math.sqrt(2) * error, math.sqrt(2) * deviation))
 
 
 class Noting(list[Event]):

@@ -7,7 +7,7 @@ from ovtune.goal import Goal
 from ovtune.lead import Lead, Member
 from ovtune.measurement import Block
 from ovtune.move import moves_of
-from ovtune.result import conclude
+from ovtune.result import Result, conclude
 from ovtune.terminal import moves
 from tests import fake
 from tests.report import sample
@@ -27,18 +27,24 @@ def test_what_moved(times: float, moved: bool) -> None:
     assert all(one.weighed.low < one.weighed.value < one.weighed.high for one in found)
 
 
-@pytest.mark.parametrize(("times", "moved"), [(1.1, False), (2.0, True)])
+@pytest.mark.parametrize(("times", "moved"), [(1.1, False), (4.0, True)])
 def test_under_a_given_load_the_work_moves_beyond_its_own_error(times: float, moved: bool) -> None:
     """The throughput follows the load and is sure; what an inference costs is less so, and is judged by that."""
     made = sample.under(fake.study())
-    visits = tuple(
-        dataclasses.replace(v, outcome=dataclasses.replace(v.outcome, cpu_s=times * v.outcome.cpu_s))
-        if isinstance(v.outcome, Block)
-        else v
-        for v in made.visits
-    )
-    costly = dataclasses.replace(made, visits=visits)
-    found = moves_of(compare(conclude(made, made.goal), conclude(costly, made.goal)))
+    first = made.visits[0]
+    again = tuple(dataclasses.replace(first, number=len(made.visits) + i, trial=None) for i in range(60))
+    made = dataclasses.replace(made, visits=(*made.visits, *again))
+
+    def result(share: float) -> Result:
+        visits = tuple(
+            dataclasses.replace(v, outcome=dataclasses.replace(v.outcome, cpu_s=share * 1.1 ** (-1) ** i))
+            if isinstance(v.outcome, Block)
+            else v
+            for i, v in enumerate(made.visits)
+        )
+        return conclude(dataclasses.replace(made, visits=visits), made.goal)
+
+    found = moves_of(compare(result(1.0), result(times)))
     assert {one.standing for one in found} == {"moved" if moved else "alike"}
     assert all(one.weighed.value == pytest.approx(times) for one in found)
 

@@ -91,7 +91,34 @@ def test_latency_that_too_few_samples_tell() -> None:
     few = {**known[2].latency_ms, "p95": Unavailable(samples=50, needed=130)}
     known[2] = replace(known[2], latency_ms=few)
     found = told(FAST, *known)
-    assert found[2].latency.value == pytest.approx(10)
+    latency = found[2].estimate.latency_ms["p95"]
+    assert isinstance(latency, Quantity)
+    assert latency.value == pytest.approx(10)
+
+
+def test_the_work_is_drawn_with_its_own_error() -> None:
+    """Of two with the same throughput the one with less work leads, and the less surely the less sure its work is."""
+    goal = replace(FAST, prefer="efficiency")
+    shares = []
+    for error in (0.001, 0.2):
+        works = [Quantity(value=value, error=error) for value in (2.0, 1.0, 1.1)]
+        known = [
+            replace(estimate(c, 100, 10), cpu_ms_per_inference=work) for c, work in zip(CONFIGS[:3], works, strict=True)
+        ]
+        _, less, more = told(goal, *known)
+        assert less.worth > more.worth
+        shares.append(less.leads)
+    assert shares[0] == 1.0
+    assert 0.5 < shares[1] < 0.9
+
+
+def test_what_it_promises_is_as_sure_as_the_latency_that_is_asked_for() -> None:
+    """A latency that others tell of stands in for one that is not known, with the error of both."""
+    known = [estimate(c, 100, 10 + i) for i, c in enumerate(CONFIGS[:6])]
+    known[2] = replace(known[2], latency_ms={**known[2].latency_ms, "p95": Unavailable(samples=50, needed=130)})
+    found = told(replace(FAST, prefer="latency"), *known)
+    assert all(isinstance(p.estimate.latency_ms["p95"], Quantity) for p in found)
+    assert [p.estimate.config for p in found] == [e.config for e in known]
 
 
 def test_nothing_measured_promises_nothing() -> None:

@@ -122,6 +122,7 @@ class TestCompare:
             ("throughput", 1.15, usual.throughput),
             ("latency", 1.0, latency),
             ("balanced", 1.15, usual.throughput + latency),
+            ("efficiency", 1.0, usual.cpu_time),
         )
         for prefer, ratio, spread in usually:
             told = soak.compare(long, self.pairs()[:3], prefer=prefer, metric="p50")

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
+from ovtune import goal as goals
 from ovtune import patience, proposal, tuning
 from ovtune.config import Config
 from ovtune.errors import MeasurementError, StorageError
@@ -285,6 +286,11 @@ def test_what_cannot_run_is_known_as_such(tmp_path: Path) -> None:
     assert set(history.readings) == history.tried.keys() - {refused}
     for shared, owner in study.owners.items():
         assert history.readings[shared] == history.readings[owner]
+    result = conclude(study, bench.goal)
+    for key, told in result.estimates.items():
+        reading = history.readings[key]
+        assert reading.errors == {name: goals.error(told, name, result.metric) for name in proposal.QUANTITIES}
+        assert len(set(reading.errors.values())) == len(reading.errors)
 
 
 def test_open_loop_weighs_latency_against_efficiency(tmp_path: Path) -> None:

@@ -172,8 +172,6 @@ def facts_of(told: Measured) -> tuple[Fact, ...]:
     """The published figures of a config beside throughput and latency."""
     return _facts(
         told,
-        cpu_ms=told.cpu_ms_per_inference,
-        energy_mj=told.energy_mj_per_inference,
         compile_ms=told.compile_ms,
         cached=told.compile_cached,
         first_ms=told.first_inference_ms,
@@ -257,11 +255,8 @@ def _kinds(caveats: Iterable[Caveat]) -> tuple[str, ...]:
 
 def _facts_of_blocks(estimate: Estimate, blocks: list[Block]) -> tuple[Fact, ...]:
     occupancies = [b.occupancy for b in blocks if b.occupancy is not None]
-    energy = estimate.energy_mj_per_inference
     return _facts(
         estimate,
-        cpu_ms=estimate.cpu_ms_per_inference.value,
-        energy_mj=None if energy is None else energy.value,
         compile_ms=blocks[0].compile_ms,
         cached=blocks[0].compile_cached,
         first_ms=blocks[0].first_inference_ms,
@@ -278,18 +273,17 @@ def served_by(effective: Mapping[str, object]) -> str:
 def _facts(  # noqa: PLR0913 - the figures of a config, by name
     told: Measured | Estimate,
     *,
-    cpu_ms: float,
-    energy_mj: float | None,
     compile_ms: float,
     cached: bool,
     first_ms: float,
     occupancy: float | None,
     effective: Mapping[str, object],
 ) -> tuple[Fact, ...]:
+    energy = told.energy_mj_per_inference
     return (
         Fact(name="served by", text=served_by(effective) or NONE),
-        Fact(name="CPU time per inference", text=f"{number(cpu_ms)} ms"),
-        Fact(name="energy per inference", text=NONE if energy_mj is None else f"{number(energy_mj)} mJ"),
+        Fact(name="CPU time per inference", text=amount(told.cpu_ms_per_inference, " ms").full),
+        Fact(name="energy per inference", text=NONE if energy is None else amount(energy, " mJ").full),
         Fact(name="memory over an idle process", text=megabytes(told.memory_bytes)),
         Fact(name="compilation", text=f"{number(compile_ms)} ms{', with a model cache' if cached else ''}"),
         Fact(name="first inference", text=f"{number(first_ms)} ms"),

@@ -16,7 +16,7 @@ from ovtune.report.drawing import Drawing, draw_front
 from ovtune.report.evidence import evidence_of
 from ovtune.report.influence import influence_of
 from ovtune.report.lane import Lanes, lanes_of
-from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, number, ratio_of, weighed
+from ovtune.report.number import NONE, Amount, amount, gibibytes, given, interval, ratio_of, weighed
 from ovtune.report.plot import Section
 from ovtune.report.progress import progress_of
 from ovtune.report.row import Fact, Row, error_of, facts_of, first_trials, outputs_of, rows_of, served_by
@@ -258,8 +258,8 @@ def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
     figures.append(
         KeyFigure(
             name=cpu,
-            recommended=Amount(text=f"{number(mine.cpu_ms_per_inference)} ms"),
-            baseline=None if same else Amount(text=f"{number(its.cpu_ms_per_inference)} ms"),
+            recommended=amount(mine.cpu_ms_per_inference, " ms"),
+            baseline=None if same else amount(its.cpu_ms_per_inference, " ms"),
             ratio=ratio_of(verdict.cost_ratio) if verdict.work == "CPU time" and not same else None,
             of_goal=goal.prefer == "efficiency" and mine.energy_mj_per_inference is None,
         )
@@ -270,8 +270,8 @@ def _key_figures(result: Result) -> tuple[KeyFigure, ...]:
         figures.append(
             KeyFigure(
                 name="energy per inference",
-                recommended=Amount(text=f"{number(mine.energy_mj_per_inference)} mJ"),
-                baseline=None if same or theirs is None else Amount(text=f"{number(theirs)} mJ"),
+                recommended=amount(mine.energy_mj_per_inference, " mJ"),
+                baseline=None if same or theirs is None else amount(theirs, " mJ"),
                 ratio=ratio_of(verdict.cost_ratio) if verdict.work == "energy" and not same else None,
                 of_goal=goal.prefer == "efficiency",
             )

@@ -20,6 +20,10 @@ def test_a_line_for_each_trial() -> None:
     line = lines[measured.number]
     assert measured.throughput is not None
     assert float(line["throughput_per_s_low"]) == measured.throughput.low
+    assert measured.cpu is not None
+    cpu = [float(line[f"cpu_ms_per_inference{end}"]) for end in ("_low", "", "_high")]
+    assert cpu == [measured.cpu.low, measured.cpu.value, measured.cpu.high]
+    assert cpu[0] < cpu[1] < cpu[2]
 
 
 def test_no_formulas() -> None:
