@@ -13,6 +13,7 @@ from typing import Literal, assert_never
 import numpy as np
 
 from ovtune import stats
+from ovtune.estimate import energies
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import Block, LatencyMetric, count_of, share_of
 
@@ -180,9 +181,9 @@ def costs(pairs: Sequence[tuple[Block, Block]]) -> tuple[Work, stats.Array]:
 
 def _works(blocks: Sequence[Block]) -> tuple[Work, stats.Array]:
     """What an inference costs in each block, as a logarithm: energy where all of them tell it."""
-    energies = [energy for block in blocks if (energy := block.energy_mj_per_inference)]
-    if len(energies) == len(blocks):
-        return "energy", np.log(energies)
+    used = energies(blocks)
+    if len(used) == len(blocks):
+        return "energy", used
     return "CPU time", np.log([max(block.cpu_ms_per_inference, 1e-9) for block in blocks])
 
 

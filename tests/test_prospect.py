@@ -114,11 +114,16 @@ def test_the_work_is_drawn_with_its_own_error() -> None:
 
 def test_what_it_promises_is_as_sure_as_the_latency_that_is_asked_for() -> None:
     """A latency that others tell of stands in for one that is not known, with the error of both."""
-    known = [estimate(c, 100, 10 + i) for i, c in enumerate(CONFIGS[:6])]
+    known = [estimate(c, 100, 10) for c in CONFIGS[:6]]
+    for i, one in enumerate(known):
+        tail = Quantity(value=5 * (2 + 0.2 * i), error=0.03)
+        known[i] = replace(one, latency_ms={**one.latency_ms, "p95": tail})
     known[2] = replace(known[2], latency_ms={**known[2].latency_ms, "p95": Unavailable(samples=50, needed=130)})
-    found = told(replace(FAST, prefer="latency"), *known)
-    assert all(isinstance(p.estimate.latency_ms["p95"], Quantity) for p in found)
-    assert [p.estimate.config for p in found] == [e.config for e in known]
+    found = [p.estimate.latency_ms["p95"] for p in told(replace(FAST, prefer="latency"), *known)]
+    assert all(isinstance(one, Quantity) for one in found)
+    errors = [one.error for one in found if isinstance(one, Quantity)]
+    assert errors[2] > 2 * 0.03
+    assert {error for i, error in enumerate(errors) if i != 2} == {0.03}
 
 
 def test_nothing_measured_promises_nothing() -> None:

@@ -5,7 +5,7 @@ tell apart; each comes with a shape of its own.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Role = Literal["recommended", "front", "baseline", "unbeaten", "other"]
@@ -96,15 +96,7 @@ SERIES: Mapping[Series, Mark] = {
     "front": Mark(label="hypervolume", colour="#0072B2", symbol="line-ew", path=_LINE, size=8, line=True),
     "candidate": Mark(label="candidate", colour="#D55E00", symbol="line-ew", path=_LINE, size=8, line=True),
     "baseline": Mark(label="baseline", colour="#0072B2", symbol="line-ew", path=_LINE, size=8, line=True),
-    "search": Mark(
-        label="in the search",
-        colour="#56B4E9",
-        symbol="circle-open",
-        path=_CIRCLE.format(r=3.5),
-        size=7,
-        hollow=True,
-        thin=True,
-    ),
+    "search": replace(ROLES["other"], label="in the search"),
     "elimination": Mark(
         label="in the elimination", colour="#0072B2", symbol="circle", path=_CIRCLE.format(r=4), size=8
     ),
