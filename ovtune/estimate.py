@@ -35,7 +35,7 @@ _WORK_PRIOR = 0.06
 """Standard deviations between blocks of one config, on a logarithm, seen on shared 2-core virtual machines."""
 _MIDDLE = frozenset({"p50", "mean"})
 _PRIOR_WEIGHT = 6.0
-_LEAST_MS = 1e-9
+LEAST_MS = 1e-9
 """Stands for a CPU time that no block tells: of a block too short to count any, or in a recording without it."""
 _Name = Literal["throughput", "cpu_time", "energy"] | LatencyMetric
 _Z = 1.96
@@ -122,7 +122,7 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
     of summaries, and of the work per inference, there is only the first, which repeats have shown with the second in
     it.
     """
-    told = _told(_Group(blocks), config.batch_size, config.auto_batch_size)
+    told = _told(Group(blocks), config.batch_size, config.auto_batch_size)
     n = len(blocks)
     within = spread.latency["p50"] if math.isinf(told.within) else told.within
 
@@ -150,7 +150,7 @@ def estimate(config: Config, blocks: Sequence[Block], spread: Spread) -> Estimat
     )
 
 
-class _Group:
+class Group:
     """Blocks of one config, equal to a group of the very same ones, so that what they tell is worked out once.
 
     A search asks for its estimates after each visit, and a visit adds a block to one config of them all.
@@ -162,7 +162,7 @@ class _Group:
         self.blocks = tuple(blocks)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Group) or len(self.blocks) != len(other.blocks):
+        if not isinstance(other, Group) or len(self.blocks) != len(other.blocks):
             return False
         return all(map(operator.is_, self.blocks, other.blocks))
 
@@ -186,7 +186,7 @@ class _Told:
 
 
 @functools.lru_cache(maxsize=2048)
-def _told(group: _Group, batch_size: int, auto_batch_size: int) -> _Told:
+def _told(group: Group, batch_size: int, auto_batch_size: int) -> _Told:
     blocks = group.blocks
     parts = [block.latencies for block in blocks]
     count = sum(count_of(part) for part in parts)
@@ -206,7 +206,7 @@ def _told(group: _Group, batch_size: int, auto_batch_size: int) -> _Told:
         latency_ms={metric: latency(metric) for metric in LATENCY_METRICS},
         within=_within(blocks),
         closed=any(b.occupancy is not None for b in blocks),
-        cpu_ms_per_inference=math.exp(stats.location(cpu)) if len(cpu) else _LEAST_MS,
+        cpu_ms_per_inference=math.exp(stats.location(cpu)) if len(cpu) else LEAST_MS,
         energy_mj_per_inference=_energy(blocks),
         memory_bytes=max(b.memory_bytes for b in blocks),
         sustained=sum(any(c.kind == "not_sustained" for c in b.caveats) for b in blocks) * 2 <= len(blocks),
@@ -256,7 +256,7 @@ def spread_of(groups: Iterable[Sequence[Block]]) -> Spread:
 
     The median of all differences within a config, pooled over the configs that were visited again.
     """
-    repeated = [_Group(group) for group in groups if len(group) > 1]
+    repeated = [Group(group) for group in groups if len(group) > 1]
     return Spread(
         throughput=_pooled(repeated, "throughput", _PRIOR),
         latency={metric: _pooled(repeated, metric, prior) for metric, prior in _LATENCY_PRIOR.items()},
@@ -274,7 +274,7 @@ class _Differences:
 
 
 @functools.lru_cache(maxsize=8192)
-def _differences(group: _Group, name: _Name) -> _Differences:
+def _differences(group: Group, name: _Name) -> _Differences:
     """Of what is named; of a tail, among those that have samples above it."""
     match name:
         case "throughput":
@@ -284,14 +284,17 @@ def _differences(group: _Group, name: _Name) -> _Differences:
         case "energy":
             logs = energies(group.blocks)
         case metric:
-            needed = 1 if metric in _MIDDLE else 1 / (1 - share_of(metric))
-            telling = [b for b in group.blocks if count_of(b.latencies, metric) >= needed]
-            logs = np.log([b.latency_ms(metric) for b in telling])
+            logs = np.log([b.latency_ms(metric) for b in group.blocks if tells(b, metric)])
     apart = np.abs(logs[:, None] - logs)[np.triu_indices(len(logs), 1)]
     return _Differences(apart=apart, blocks=len(logs))
 
 
-def _pooled(repeated: Iterable[_Group], name: _Name, prior: float) -> float:
+def tells(block: Block, metric: LatencyMetric) -> bool:
+    """Whether a block's ``metric`` can be compared with another block's: of a tail a sample at least lies above it."""
+    return count_of(block.latencies, metric) >= (1 if metric in _MIDDLE else 1 / (1 - share_of(metric)))
+
+
+def _pooled(repeated: Iterable[Group], name: _Name, prior: float) -> float:
     """The pooled deviation, joined with the prior by weight.
 
     From differences, not from deviations from a centre, which few values pull towards themselves: the difference of

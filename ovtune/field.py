@@ -15,6 +15,7 @@ from ovtune.estimate import Estimate, Spread, comparable, estimate, spread_of
 from ovtune.goal import Goal, Prefer, keeps
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.prospect import Prospect, prospects
+from ovtune.slowdown import steadied
 from ovtune.stability import off_the_cliff
 from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config
 
@@ -154,12 +155,11 @@ def survey_field(study: Study, goal: Goal) -> Field:
     spread = spread_of(blocks.values())
     blocks |= {key: blocks[owner] for key, owner in _exacter(study, goal).items()}
     outside, outputs = _outside(study), study.outputs
-    estimates = comparable(
-        {
-            key: replace(estimate(configs[key], found, spread), outputs=outputs.get(key), outside=key in outside)
-            for key, found in blocks.items()
-        }
-    )
+    told = {
+        key: replace(estimate(configs[key], found, spread), outputs=outputs.get(key), outside=key in outside)
+        for key, found in blocks.items()
+    }
+    estimates = steadied(comparable(told), blocks)
     metric = goals.common_metric(estimates.values(), goal.latency)
     owners = study.owners
     return Field(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -84,19 +84,31 @@ class Evidence:
     made: Sequence[Block]
 
 
-def figures(config: Config, evidence: Evidence, *, cold: Block, spread: Spread) -> Measured:
+def figures(
+    config: Config, evidence: Evidence, *, known: Estimate | None = None, cold: Block, spread: Spread
+) -> Measured:
     """The figures of ``config``.
 
     Args:
         config: The config.
         evidence: What they are from.
+        known: What is known of it beside its own blocks; None where those alone tell, as they do in a duel.
         cold: The first block of the config in any phase, before which nothing was cached.
         spread: The spread between the blocks of one config.
     """
     source, blocks = evidence.source, evidence.blocks
     told = estimate(config, blocks, spread)
+    if known is not None:
+        told = replace(
+            told,
+            throughput_per_s=known.throughput_per_s,
+            latency_ms=known.latency_ms,
+            cpu_ms_per_inference=known.cpu_ms_per_inference,
+        )
     fresh, energy = source == "duel", told.energy_mj_per_inference
-    next_low, next_high = next_block(np.log([b.throughput_per_s for b in evidence.made]), spread.throughput)
+    logs = np.log([b.throughput_per_s for b in evidence.made])
+    centre = stats.location(logs) if known is None else math.log(known.throughput_per_s.value)
+    next_low, next_high = next_block(logs, spread.throughput, centre=centre)
     occupancies = [b.occupancy for b in blocks if b.occupancy is not None]
     return Measured(
         source=source,
@@ -198,14 +210,13 @@ def _thinned(latencies: stats.Array) -> stats.Array:
     return np.quantile(latencies, np.linspace(0, 1, _MOST_RESAMPLED))
 
 
-def next_block(logs: stats.Array, spread: float) -> tuple[float, float]:
-    """Where the next block's throughput falls, from the logarithms of those that were seen.
+def next_block(logs: stats.Array, spread: float, *, centre: float) -> tuple[float, float]:
+    """Where the next block's throughput falls, from the logarithms of those that were seen and what they are around.
 
     As far out as Student's t of their deviation says, with what held some of them up in it, since that may hold up the
     next one too; where they are few, a normal of ``spread``; and as far as any of them was.
     """
     n = len(logs)
-    centre = stats.location(logs)
     if n >= duel.LEAST_PAIRS:
         deviation = max(float(np.std(logs, ddof=1)), stats.scale(logs), spread / 2)
         reach = stats.student_quantile(n - 1) * deviation * math.sqrt(1 + 1 / n)

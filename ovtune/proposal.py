@@ -15,8 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ovtune.config import Config, Scalar, parameters
+from ovtune.config import Config
 from ovtune.goal import Goal
+from ovtune.points import coded, requested
 from ovtune.regression import Array, Points, Regression, squared_distances
 from ovtune.space import Space
 from ovtune.twin import expected
@@ -83,7 +84,7 @@ def propose(space: Space, goal: Goal, history: History, *, seed: int) -> Config 
         twins = expected(configs, [c for key, c in history.tried.items() if _measured(key, history)], history.shared)
         fresh = free & np.array([key not in twins for key in keys])
         free = fresh if fresh.any() else free
-    points = features(configs)
+    points = requested(configs)
     place = {key: i for i, key in enumerate(keys)}
     seen = np.array([place[key] for key in history.tried], dtype=int)
     if len(seen) < len(history.first) + START or len(measured) < 3:
@@ -169,52 +170,6 @@ def _telling(goal: Goal, history: History) -> list[str]:
     chosen = set(itertools.islice(best, _MOST_KNOWN // 2))
     rest = [key for key in keys if key not in chosen]
     return sorted([*chosen, *rest[:: math.ceil(len(rest) / (_MOST_KNOWN - len(chosen)))]])
-
-
-@functools.lru_cache(maxsize=4)
-def features(configs: tuple[Config, ...]) -> Points:
-    """Each config as a point: numbers as logarithms between 0 and 1, the others as one coordinate per value."""
-    columns: list[Array] = []
-    owners: list[int] = []
-    for owner, (codes, values) in enumerate(_coded(configs)):
-        added = _columns(values)
-        columns += [column[codes] for column in added]
-        owners += [owner] * len(added)
-    if not columns:
-        return Points(rows=np.zeros((len(configs), 1)), owners=np.zeros(1, dtype=int))
-    return Points(rows=np.column_stack(columns), owners=np.unique(owners, return_inverse=True)[1])
-
-
-@functools.lru_cache(maxsize=4)
-def _coded(configs: tuple[Config, ...]) -> tuple[tuple[NDArray[np.int_], tuple[object, ...]], ...]:
-    """For each parameter the number of each config's value, and the values; None stands for one that is not set."""
-    flat = [_parameters(config) for config in configs]
-    found = []
-    for name in dict.fromkeys(itertools.chain.from_iterable(flat)):
-        values = [one.get(name) for one in flat]
-        kinds = {pair: place for place, pair in enumerate(dict.fromkeys(zip(map(type, values), values, strict=True)))}
-        codes = np.array([kinds[pair] for pair in zip(map(type, values), values, strict=True)], dtype=int)
-        found.append((codes, tuple(value for _, value in kinds)))
-    return tuple(found)
-
-
-@functools.lru_cache(maxsize=8192)
-def _parameters(config: Config) -> Mapping[str, Scalar]:
-    """The parameters of a config, which proposals ask for again and again."""
-    return parameters(config)
-
-
-def _columns(values: Sequence[object]) -> list[Array]:
-    """The coordinates of the different values of one parameter."""
-    if len(values) < 2:
-        return []
-    given = [v for v in values if v is not None]
-    if all(isinstance(v, int | float) and not isinstance(v, bool) and v >= 0 for v in given):
-        logs = np.array([math.log2(1 + v) if isinstance(v, int | float) else math.nan for v in values])
-        low, high = np.nanmin(logs), np.nanmax(logs)
-        return [np.nan_to_num((logs - low) / max(high - low, 1e-9), nan=-0.5)]
-    texts = [str(v) for v in values]
-    return [np.array([0.7 * (text == one) for text in texts]) for one in sorted(set(texts))]
 
 
 def _farthest(rows: Array, seen: NDArray[np.int_], free: NDArray[np.bool_], seed: int) -> int:
@@ -333,7 +288,7 @@ def _hope(configs: tuple[Config, ...], rows: Array, known: NDArray[np.int_], blo
         return np.ones(len(rows))
     ran, failed = (np.exp(-8 * squared_distances(rows, rows[some])).sum(axis=1) for some in (known, blocked))
     worst = np.ones(len(rows))
-    for codes, values in _coded(configs):
+    for codes, values in coded(configs):
         good, bad = (np.bincount(codes[some], minlength=len(values)) for some in (known, blocked))
         worst = np.minimum(worst, ((good + 1) / (good + bad + 1))[codes])
     chance: Array = worst * (ran + 1) / (ran + failed + 1)

@@ -13,7 +13,7 @@ from ovtune.errors import UsageError
 from ovtune.estimate import Estimate, estimate, spread_of
 from ovtune.evaluator import Evaluator, Outcome
 from ovtune.measurement import Block, LatencyMetric, Plan
-from ovtune.proposal import features
+from ovtune.points import requested
 from ovtune.recording import Record, block_of, record_of
 from ovtune.recording_file import Writer
 from ovtune.study import Setup, reason_of
@@ -166,7 +166,7 @@ def spread(setup: Setup, count: int | None, *, seed: int) -> list[Config]:
     """
     own = [baseline.config for baseline in setup.baselines]
     everyone = tuple(dict.fromkeys((*own, *setup.space.candidates((), seed=seed))))
-    points = features(everyone).rows
+    points = requested(everyone).rows
     ties = np.random.default_rng(seed).random(len(everyone))
     chosen = list(range(len(own)))
     distance = np.full(len(everyone), _FAR)

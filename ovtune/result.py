@@ -131,9 +131,9 @@ def conclude(study: Study, goal: Goal) -> Result:
         front=tuple(goals.front(field.estimates.values(), field.metric, goal.against)),
         recommended=recommended,
         trial=_trial_of(study, recommended),
-        measured=_figures(study, recommended, blocks[recommended.key], field.spread),
+        measured=_figures(study, recommended, blocks[recommended.key], field.estimates, field.spread),
         baseline=strongest,
-        baseline_measured=_figures(study, strongest.config, blocks[owner], field.spread),
+        baseline_measured=_figures(study, strongest.config, blocks[owner], field.estimates, field.spread),
         verdict=verdict,
         caveats=(*doubts, *known.doubts(recommended)),
         sharing=known,
@@ -251,7 +251,8 @@ def measured(result: Result, config: Config) -> Measured:
     key = study.owner(config)
     blocks = blocks_by_config(study.visits, *CHOOSING)
     made = every_block(study.visits, *CHOOSING)[key]
-    return _figures(study, config, Evidence(source="search", blocks=blocks[key], made=made), spread_of(blocks.values()))
+    evidence = Evidence(source="search", blocks=blocks[key], made=made)
+    return _figures(study, config, evidence, result.estimates, spread_of(blocks.values()))
 
 
 def why_nothing(study: Study) -> str:
@@ -351,11 +352,14 @@ def _middle(caveats: Sequence[Caveat]) -> Caveat:
     return sorted(caveats, key=figures)[len(caveats) // 2]
 
 
-def _figures(study: Study, config: Config, evidence: Evidence, spread: Spread) -> Measured:
+def _figures(
+    study: Study, config: Config, evidence: Evidence, estimates: Mapping[str, Estimate], spread: Spread
+) -> Measured:
     """The figures of a config, its compilation and first inference as they were when nothing was cached."""
     key = study.owner(config)
     cold = next(v.outcome for v in study.visits if v.config.key == key and isinstance(v.outcome, Block))
-    return figures(config, evidence, cold=cold, spread=spread)
+    known = None if evidence.source == "duel" else estimates.get(config.key, estimates[key])
+    return figures(config, evidence, known=known, cold=cold, spread=spread)
 
 
 def _trial_of(study: Study, config: Config) -> int:

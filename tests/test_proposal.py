@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ovtune.config import Config
 from ovtune.goal import Goal
-from ovtune.proposal import History, Name, Reading, expected_excess, features, normal, propose
+from ovtune.proposal import History, Name, Reading, expected_excess, normal, propose
 from ovtune.space import Space
 from ovtune.workload import ConstantRate
 from tests import fake
@@ -195,25 +195,6 @@ def test_two_hundred_known_of_two_thousand() -> None:
     assert config is not None
     assert config in space.configs[:]
     assert config.key not in {c.key for c in known}
-
-
-def test_features_put_equal_steps_at_equal_distances() -> None:
-    """Numbers lie on a logarithmic scale between 0 and 1, choices apart; a parameter that never differs is left out."""
-    configs = tuple(Config(device="CPU", nireq=n, properties={"PERFORMANCE_HINT": h}) for n in (1, 3, 7) for h in "AB")
-    points = features(configs)
-    assert points.rows.shape == (6, 3)
-    assert points.owners.tolist() == [0, 0, 1]
-    assert points.rows[:, 2].tolist() == pytest.approx([0, 0, 0.5, 0.5, 1, 1])
-    assert len({tuple(p) for p in points.rows[:, :2]}) == 2
-    assert features(configs[:1]).rows.shape == (1, 1)
-
-
-def test_features_of_odd_values_are_finite() -> None:
-    """A property that only some configs have, negative numbers, booleans and texts all become finite coordinates."""
-    odd: list[dict[str, bool | int | float | str]] = [{}, {"P": -1}, {"P": 8}, {"Q": True}, {"Q": False}, {"R": "x"}]
-    points = features(tuple(Config(device="CPU", nireq=1, properties=one) for one in odd)).rows
-    assert np.isfinite(points).all()
-    assert len({tuple(p) for p in points}) == len(odd)
 
 
 def scene(*, error: float, blocks: int = 1) -> tuple[Space, History]:

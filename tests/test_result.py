@@ -16,7 +16,7 @@ from ovtune.figures import Interval
 from ovtune.goal import Goal
 from ovtune.measurement import Block, Plan, Summary
 from ovtune.result import Result, conclude, measured
-from ovtune.study import Baseline, Phase, Sides, Study, Visit
+from ovtune.study import Baseline, Phase, Sides, Study, Visit, blocks_by_config
 from tests import fake
 from tests.value import block, told
 
@@ -274,6 +274,30 @@ def test_other_configs_figures_are_from_the_search() -> None:
     figures = measured(result, LATENCY)
     assert (figures.source, figures.blocks) == ("search", 1)
     assert figures.throughput_per_s.value == pytest.approx(40, rel=0.02)
+
+
+def test_figures_from_the_search_are_those_that_it_chose_by() -> None:
+    """Configs that run alike tell what slowed a config's block: of that, chart, table and figures know the same."""
+    study, further = (fake.study(pairs=0, seed=seed) for seed in (1, 2))
+    again = [
+        replace(v, number=v.number + len(study.visits), phase="elimination", trial=None, confirmation=1)
+        for v in further.visits[:12]
+        if isinstance(v.outcome, Block)
+    ]
+    result = conclude(replace(study, visits=(*study.visits, *again)), QUICK)
+    own = {key: blocks[0].throughput_per_s for key, blocks in blocks_by_config(result.study.visits, "search").items()}
+    shifted = []
+    for key, estimate in result.estimates.items():
+        figures = measured(result, estimate.config)
+        throughput, latency = figures.throughput_per_s, figures.latency_ms["p50"]
+        assert isinstance(latency, Interval)
+        assert throughput.value == estimate.throughput_per_s.value
+        assert latency.value == estimate.latency_ms["p50"].value  # type: ignore[union-attr]
+        assert figures.cpu_ms_per_inference.value == estimate.cpu_ms_per_inference.value
+        assert figures.next_low <= throughput.low <= throughput.high <= figures.next_high
+        if estimate.blocks == 1:
+            shifted.append(abs(throughput.value / own[key] - 1))
+    assert max(shifted) > 0.005
 
 
 def test_the_duels_blocks_take_no_part_in_choosing() -> None:

@@ -33,6 +33,7 @@ from ovtune.estimate import Estimate, estimate, spread_of
 from ovtune.goal import Goal
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.recording import block_of
+from ovtune.slowdown import steadied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def drawn(path: Path, seed: int, counts: Sequence[int]) -> list[Told]:
 def _told(truth: Truth, metric: LatencyMetric, blocks: Mapping[str, Sequence[Block]]) -> Told:
     spread = spread_of(blocks.values())
     configs = {config.key: config for config in truth.configs}
-    known = {key: estimate(configs[key], made, spread) for key, made in blocks.items()}
+    known = steadied({key: estimate(configs[key], made, spread) for key, made in blocks.items()}, blocks)
     answers = [known[key] for place in truth.answers if (key := truth.configs[place].key) in known]
     front = goals.front(known.values(), goals.common_metric(known.values(), metric), "throughput")
     return Told(

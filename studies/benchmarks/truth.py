@@ -1,13 +1,16 @@
 """What the configs of a recording are really like, as the rounds tell that a search did not draw from.
 
-In three steps, for throughput, latency and their ratio, all on logarithms:
+In four steps, for throughput, latency and their ratio, all on logarithms:
 
-1. Levels: each block is its config's level times its round's, times noise. Both are fitted by Huber's weights, and what
+1. Slowdowns: what slows a block raises its CPU time per inference, too, and throughput and latency follow that as far
+   as the blocks of one config show, on the devices that serve it. The rest hardly differs from block to block, and the
+   CPU time hardly between configs that run alike: each goes through the steps below, and both are joined again.
+2. Levels: each block is its config's level times its round's, times noise. Both are fitted by Huber's weights, and what
    a disturbed round tells weighs less. That takes the host's drift out, which all configs of a round share.
-2. Errors: by resampling each config's own blocks, leaning on how sure those of all are.
-3. Smoothing: the best of many noisy levels is better than any config is. So a Gaussian process over the configs, with a
-   part that a config shares with nobody, weighs each level with what its neighbours say. A config without a block in
-   these rounds is told by its neighbours alone.
+3. Errors: by resampling each config's own blocks, leaning on how sure those of all are.
+4. Smoothing: the best of many noisy levels is better than any config is. So a Gaussian process over the configs, as the
+   runtime ran them, with a part that a config shares with nobody, weighs each level with what its neighbours say. A
+   config without a block in these rounds is told by its neighbours alone.
 
 How sure all that is stands beside each value; below it no search can be judged. The code that searches has no part in
 it. truth_error.py judges it on made-up recordings, of which the truth is known.
@@ -25,7 +28,7 @@ from ovtune import stats
 from ovtune.config import Config
 from ovtune.goal import Prefer
 from ovtune.measurement import Block, LatencyMetric
-from ovtune.proposal import features
+from ovtune.points import as_run
 from ovtune.recording import Record, Recording, block_of
 from ovtune.replay import setup_of
 
@@ -44,6 +47,8 @@ _ENOUGH = 10
 """From how many configs on a round tells its own drift and spread."""
 _USUAL, _USUAL_WEIGHT = 0.04, 6.0
 """The spread that is leaned on where blocks are few, and as how many it counts."""
+_LEAN = 0.01
+"""The sum of squares of CPU times that is leaned on: blocks must differ by more to show that anything follows them."""
 _LENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 _OWN_SHARES = (0.003, 0.03, 0.1, 0.3, 1.0)
 _SIZES, _LEAST_SIZE = (0.3, 1.0), 1e-3
@@ -202,17 +207,22 @@ def truth_of(recording: Recording, rounds: Collection[int], metric: LatencyMetri
     records = [record for record in recording.records if record.ok and record.round in order]
     made = [(r, block_of(r, recording.header, started_at=r.started_s)) for r in records]
     quiet = {record.config.key for record, block in made if not block.contended}
-    seen: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    timed = all(block.cpu_ms_per_inference for _, block in made)
+    seen: dict[tuple[int, int], list[tuple[float, ...]]] = {}
     for record, block in made:
         if _counts(record, block, quiet):
-            both = float(np.log(block.throughput_per_s)), float(np.log(block.latency_ms(metric)))
-            seen.setdefault((places[record.config.key], order[record.round]), []).append(both)
-    gain, slow = np.full((2, len(configs), len(order)), np.nan)
+            told = block.throughput_per_s, block.latency_ms(metric), block.cpu_ms_per_inference if timed else 1.0
+            seen.setdefault((places[record.config.key], order[record.round]), []).append(tuple(np.log(told)))
+    gain, slow, cost = np.full((3, len(configs), len(order)), np.nan)
     for cell, values in seen.items():
-        gain[cell], slow[cell] = np.median(values, axis=0)
-    points = features(configs).rows
+        gain[cell], slow[cell], cost[cell] = np.median(values, axis=0)
+    effective = {record.config.key: record.effective or {} for record in recording.records if record.ok}
+    read_back = [effective[config.key] for config in configs]
+    points = as_run(configs, read_back).rows
+    served = np.array([str(found.get("EXECUTION_DEVICES", "")) for found in read_back])
+    expected = smoothed(points, *levels(cost))
+    fits = [_controlled(points, table, cost, expected, served) for table in (gain, slow, gain - slow)]
     baselines = {baseline.config.key for baseline in setup_of(recording).baselines}
-    fits = [smoothed(points, *levels(table)) for table in (gain, slow, gain - slow)]
     return Truth(
         configs=configs,
         gain=fits[0],
@@ -221,6 +231,37 @@ def truth_of(recording: Recording, rounds: Collection[int], metric: LatencyMetri
         answers=tuple(place for key, place in places.items() if key in baselines),
         again=_again([(places[r.config.key], b) for r, b in made if _counts(r, b, quiet)], *fits[:2], metric),
     )
+
+
+def _controlled(points: Array, table: Array, cost: Array, expected: Fitted, served: NDArray[np.str_]) -> Fitted:
+    """The levels of a table of which what follows the CPU time per inference is told by that.
+
+    A control variate (Lavenberg and Welch, Management Science 27, 1981).
+
+    Args:
+        points: The configs.
+        table: Logarithms, a row for each config and a column for each round; NaN where there is no block.
+        cost: Those of the CPU time per inference.
+        expected: What that is like in each config.
+        served: The devices that serve each config: on the same ones throughput follows CPU time alike.
+    """
+    follows = np.zeros(len(table))
+    for devices in np.unique(served):
+        own = served == devices
+        apart, costs = (_around(rows[own]) for rows in (table, cost))
+        follows[own] = np.sum(apart * costs) / (_LEAN + np.sum(costs**2))
+    rest = smoothed(points, *levels(table - follows[:, None] * cost))
+    return Fitted(
+        mean=rest.mean + follows * expected.mean,
+        covariance=rest.covariance + np.outer(follows, follows) * expected.covariance,
+    )
+
+
+def _around(rows: Array) -> Array:
+    """Each row less its mean; 0 where there is no block."""
+    seen = ~np.isnan(rows)
+    mean = np.nansum(rows, axis=1) / np.maximum(seen.sum(axis=1), 1)
+    return np.where(seen, rows - mean[:, None], 0.0)
 
 
 def _counts(record: Record, block: Block, quiet: Collection[str]) -> bool:

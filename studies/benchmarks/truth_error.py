@@ -5,7 +5,8 @@
 
 Configs on a grid have smooth true values with a part of their own. Their blocks have noise with heavy tails, mostly
 one-sided, in a host that drifts from round to round and is disturbed in some; all configs ran in the first rounds, the
-best and a few others in many more. For each of three shapes of recording:
+best and a few others in many more. In the last shape blocks tell their CPU time, in which all that slows them shows.
+For each of four shapes of recording:
 
 - within one, within two: how many of the differences from the configs' common level are off by at most that many of
   truth's errors; of normal ones 68 % and 95 % would be;
@@ -55,19 +56,21 @@ GRID = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """How many rounds all configs are in, and how many more the best; the noise, and how many rounds are disturbed."""
+    """How many rounds all configs are in, and the best beside; noise, disturbed rounds, whether CPU time is told."""
 
     name: str
     rounds: int
     focus_rounds: int
     noise: float
     disturbed: float
+    timed: bool = False
 
 
 SHAPES = (
     Shape(name="as ovtune records", rounds=5, focus_rounds=35, noise=0.05, disturbed=0.1),
     Shape(name="six rounds of all", rounds=6, focus_rounds=0, noise=0.05, disturbed=0.0),
     Shape(name="a disturbed host", rounds=10, focus_rounds=30, noise=0.08, disturbed=0.35),
+    Shape(name="it, with CPU times", rounds=10, focus_rounds=30, noise=0.08, disturbed=0.35, timed=True),
 )
 
 
@@ -151,6 +154,7 @@ def _records(shape: Shape, real: np.ndarray, slow: np.ndarray, generator: np.ran
     count = shape.rounds + shape.focus_rounds
     drift = 0.05 * generator.standard_normal(count)
     disturbed = generator.random(count) < shape.disturbed
+    busy = 0.3 * _real(generator)
     focus = np.union1d(np.argsort(-real)[:20], generator.permutation(len(GRID))[:6])
     for number in range(count):
         for place in generator.permutation(len(GRID) if number < shape.rounds else focus):
@@ -167,6 +171,7 @@ def _records(shape: Shape, real: np.ndarray, slow: np.ndarray, generator: np.ran
                 samples=100,
                 elapsed_s=1.0,
                 cost_s=2.0,
+                cpu_s=float(np.exp(busy[place])) if shape.timed else None,
             )
 
 

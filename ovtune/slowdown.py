@@ -1,0 +1,124 @@
+"""What slowed the blocks of each config, as far as configs that run alike tell, taken out of its estimate.
+
+Where the processors limit, whatever slows a block, such as a busy neighbour on the same core, raises its CPU time per
+inference and lowers its throughput by as much: their product, how many CPUs were busy, hardly differs between blocks of
+one config (by 0.2 to 0.9 % where the throughput differs by 3 to 17 %, in the recordings of this project). And configs
+that run alike, with as many threads and streams at the same precision, take much the same CPU time. So where a config
+took more of it than those do, its blocks were slowed, and it is faster than they say.
+
+In the field's terms CPU time per inference is a control variate (Lavenberg and Welch, Management Science 27, 1981),
+whose mean a Gaussian process over the configs tells; how far throughput and latency follow it is a regression over the
+blocks of one config. Where they do not, as on a GPU that works by itself or under a given load, nothing changes.
+"""
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from ovtune.config import Config
+from ovtune.estimate import LEAST_MS, Estimate, Group, Quantity, cpu_times, tells
+from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
+from ovtune.points import as_run
+from ovtune.regression import Regression
+
+_Name = Literal["throughput"] | LatencyMetric
+_NAMES: tuple[_Name, ...] = ("throughput", *LATENCY_METRICS)
+_FEW = 5
+"""From how many configs on they tell what one of them costs."""
+_LEAN = 0.01
+"""What the blocks must differ by until they tell more than that nothing follows: six blocks that are 4 % off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Slowdown:
+    """By how much the blocks of a config were slowed, as a logarithm, and how sure that is.
+
+    Attributes:
+        by: The CPU time per inference that they tell, over what is expected of the config.
+        error: The standard error of what is expected.
+        known: The variance of what they tell, less that of what is expected.
+    """
+
+    by: float
+    error: float
+    known: float
+
+
+def steadied(estimates: Mapping[str, Estimate], blocks: Mapping[str, Sequence[Block]]) -> dict[str, Estimate]:
+    """The estimates without what slowed their blocks, as far as it is known.
+
+    Args:
+        estimates: What the blocks of each config tell, by its key.
+        blocks: Those blocks.
+    """
+    if len(estimates) < _FEW or any(e.cpu_ms_per_inference.value <= LEAST_MS for e in estimates.values()):
+        return dict(estimates)
+    groups = {key: Group(blocks[key]) for key in estimates}
+    alike: dict[str, list[Group]] = {}
+    for group in groups.values():
+        alike.setdefault(_served_by(group), []).append(group)
+    shares = {device: {name: _share(some, name) for name in _NAMES} for device, some in alike.items()}
+    configs, costs = zip(*((e.config, e.cpu_ms_per_inference) for e in estimates.values()), strict=True)
+    slowdowns = _slowdowns(configs, tuple(groups.values()), costs)
+    return {
+        key: _without(estimate, slowdown, shares[_served_by(groups[key])])
+        for (key, estimate), slowdown in zip(estimates.items(), slowdowns, strict=True)
+    }
+
+
+def _served_by(group: Group) -> str:
+    return str(group.blocks[-1].effective.get("EXECUTION_DEVICES", ""))
+
+
+def _share(groups: Sequence[Group], name: _Name) -> float:
+    """How much of a slowdown throughput loses, or a latency gains, between the blocks of one config: 0 to 1."""
+    sums = [_products(group, name) for group in groups if len(group.blocks) > 1]
+    slope = sum(both for both, _ in sums) / (_LEAN + sum(own for _, own in sums))
+    return min(max(-slope if name == "throughput" else slope, 0.0), 1.0)
+
+
+@functools.lru_cache(maxsize=8192)
+def _products(group: Group, name: _Name) -> tuple[float, float]:
+    """The sums of products of what is named and CPU time per inference, and of its squares, around their means."""
+    told = [b for b in group.blocks if b.cpu_ms_per_inference and (name == "throughput" or tells(b, name))]
+    if len(told) < 2:
+        return 0.0, 0.0
+    logs = np.log([b.throughput_per_s if name == "throughput" else b.latency_ms(name) for b in told])
+    apart = cpu_times(told) - np.mean(cpu_times(told))
+    return float(apart @ logs), float(apart @ apart)
+
+
+@functools.lru_cache(maxsize=8)
+def _slowdowns(
+    configs: tuple[Config, ...], groups: tuple[Group, ...], costs: tuple[Quantity, ...]
+) -> tuple[_Slowdown, ...]:
+    """Of each config, by what its blocks tell of the CPU time per inference and what those of all do."""
+    points = as_run(configs, [group.blocks[-1].effective for group in groups])
+    seen, errors = [math.log(cost.value) for cost in costs], [cost.error for cost in costs]
+    fitted = Regression(points, np.arange(len(costs)), seen, errors)
+    sure = np.minimum(fitted.deviation, errors)
+    return tuple(
+        _Slowdown(by=float(told - mean), error=float(known), known=float(error**2 - known**2))
+        for told, mean, known, error in zip(seen, fitted.mean, sure, errors, strict=True)
+    )
+
+
+def _without(estimate: Estimate, slowdown: _Slowdown, shares: Mapping[_Name, float]) -> Estimate:
+    def part(told: Quantity, share: float, sign: int) -> Quantity:
+        rest = math.sqrt(max(told.error**2 - share**2 * slowdown.known, 0.0))
+        error = min(max(rest, share * slowdown.error), told.error)
+        return Quantity(value=told.value * math.exp(sign * share * slowdown.by), error=error)
+
+    return replace(
+        estimate,
+        throughput_per_s=part(estimate.throughput_per_s, shares["throughput"], 1),
+        latency_ms={
+            metric: part(told, shares[metric], -1) if isinstance(told, Quantity) else told
+            for metric, told in estimate.latency_ms.items()
+        },
+        cpu_ms_per_inference=part(estimate.cpu_ms_per_inference, shares["throughput"], -1),
+    )

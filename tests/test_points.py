@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ovtune.config import Config
+from ovtune.points import as_run, requested
+
+
+def test_features_put_equal_steps_at_equal_distances() -> None:
+    """Numbers lie on a logarithmic scale between 0 and 1, choices apart; a parameter that never differs is left out."""
+    configs = tuple(Config(device="CPU", nireq=n, properties={"PERFORMANCE_HINT": h}) for n in (1, 3, 7) for h in "AB")
+    points = requested(configs)
+    assert points.rows.shape == (6, 3)
+    assert points.owners.tolist() == [0, 0, 1]
+    assert points.rows[:, 2].tolist() == pytest.approx([0, 0, 0.5, 0.5, 1, 1])
+    assert len({tuple(p) for p in points.rows[:, :2]}) == 2
+    assert requested(configs[:1]).rows.shape == (1, 1)
+
+
+def test_features_of_odd_values_are_finite() -> None:
+    """A property that only some configs have, negative numbers, booleans and texts all become finite coordinates."""
+    odd: list[dict[str, bool | int | float | str]] = [{}, {"P": -1}, {"P": 8}, {"Q": True}, {"Q": False}, {"R": "x"}]
+    points = requested(tuple(Config(device="CPU", nireq=1, properties=one) for one in odd)).rows
+    assert np.isfinite(points).all()
+    assert len({tuple(p) for p in points}) == len(odd)
+
+
+READ_BACK = {"EXECUTION_DEVICES": ["CPU"], "NUM_STREAMS": 2, "INFERENCE_NUM_THREADS": 4, "PERFORMANCE_HINT": "LATENCY"}
+
+
+def test_hints_that_come_to_the_same_are_one_point() -> None:
+    """What was asked for counts no more once it is read back what came of it; the infer requests stay."""
+    hinted = Config(device="AUTO", properties={"PERFORMANCE_HINT": "THROUGHPUT"}, nireq=2)
+    plain = Config(device="CPU", properties={"NUM_STREAMS": 2}, nireq=2)
+    nested = {"EXECUTION_DEVICES": ["CPU"], "DEVICE_PROPERTIES": {"CPU": READ_BACK}}
+    other = {**READ_BACK, "NUM_STREAMS": 1}
+    rows = as_run([hinted, plain, plain, replace(plain, nireq=8)], [nested, READ_BACK, other, READ_BACK]).rows
+    assert rows[0].tolist() == rows[1].tolist()
+    assert len({tuple(row) for row in rows}) == 3
+
+
+def test_what_reads_nothing_back_counts_as_asked_for() -> None:
+    """Automatic batching tells no streams: its hints stay apart."""
+    configs = [
+        Config(device="BATCH:CPU(4)", properties={"PERFORMANCE_HINT": hint}, nireq=4)
+        for hint in ("LATENCY", "THROUGHPUT")
+    ]
+    rows = as_run(configs, [{"EXECUTION_DEVICES": ["CPU"]}, {}]).rows
+    assert rows[0].tolist() != rows[1].tolist()
+
+
+def test_several_devices_tell_what_each_of_them_runs() -> None:
+    """Devices that run differently are another point than devices that run alike, and odd values are no obstacle."""
+    config = Config(device="MULTI:CPU,GPU", nireq=2)
+    one = {"DEVICE_PROPERTIES": {"CPU": {"NUM_STREAMS": 2}, "GPU": {"NUM_STREAMS": 2}}}
+    two = {"DEVICE_PROPERTIES": {"CPU": {"NUM_STREAMS": 2}, "GPU": {"NUM_STREAMS": 4}}}
+    odd = {"DEVICE_PROPERTIES": {"CPU": {"NUM_STREAMS": ["?"]}, "GPU": "none"}}
+    rows = as_run([config] * 3, [one, two, odd]).rows
+    assert np.isfinite(rows).all()
+    assert len({tuple(row) for row in rows}) == 3
