@@ -284,14 +284,11 @@ def _differences(group: Group, name: _Name) -> _Differences:
         case "energy":
             logs = energies(group.blocks)
         case metric:
-            logs = np.log([b.latency_ms(metric) for b in group.blocks if tells(b, metric)])
+            needed = 1 if metric in _MIDDLE else 1 / (1 - share_of(metric))
+            telling = [b for b in group.blocks if count_of(b.latencies, metric) >= needed]
+            logs = np.log([b.latency_ms(metric) for b in telling])
     apart = np.abs(logs[:, None] - logs)[np.triu_indices(len(logs), 1)]
     return _Differences(apart=apart, blocks=len(logs))
-
-
-def tells(block: Block, metric: LatencyMetric) -> bool:
-    """Whether a block's ``metric`` can be compared with another block's: of a tail a sample at least lies above it."""
-    return count_of(block.latencies, metric) >= (1 if metric in _MIDDLE else 1 / (1 - share_of(metric)))
 
 
 def _pooled(repeated: Iterable[Group], name: _Name, prior: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovtune.config import Config, Scalar, parameters
+from ovtune.device_string import is_cpu
 from ovtune.regression import Array, Points
 
 _ASKED = frozenset({"device", "hint"})
@@ -52,6 +53,13 @@ def as_run(configs: Sequence[Config], effective: Sequence[Mapping[str, object]])
     """
     flat = [_as_run(config, found) for config, found in zip(configs, effective, strict=True)]
     return _points(_code(flat), len(flat))
+
+
+def served_by(effective: Mapping[str, object]) -> str:
+    """The devices that serve, as read back; all that the CPU plugin serves are one, under whichever names."""
+    devices = effective.get(_SERVED, ())
+    names = [str(name) for name in devices] if isinstance(devices, list | tuple) else [str(devices)]
+    return "CPU" if names and all(map(is_cpu, names)) else ",".join(names)
 
 
 def _as_run(config: Config, effective: Mapping[str, object]) -> Flat:

@@ -7,26 +7,24 @@ that run alike, with as many threads and streams at the same precision, take muc
 took more of it than those do, its blocks were slowed, and it is faster than they say.
 
 In the field's terms CPU time per inference is a control variate (Lavenberg and Welch, Management Science 27, 1981),
-whose mean a Gaussian process over the configs tells; how far throughput and latency follow it is a regression over the
-blocks of one config. Where they do not, as on a GPU that works by itself or under a given load, nothing changes.
+whose mean a Gaussian process over the configs tells; how far the throughput follows it is a regression over the blocks
+of one config. Where it does not, as on a GPU that works by itself or under a given load, nothing changes. Latencies are
+as much shorter as the throughput is higher, by Little's law, with as many requests under way.
 """
 
 import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from ovtune.config import Config
-from ovtune.estimate import LEAST_MS, Estimate, Group, Quantity, cpu_times, tells
-from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric
-from ovtune.points import as_run
+from ovtune.estimate import LEAST_MS, Estimate, Group, Quantity, cpu_times
+from ovtune.measurement import Block
+from ovtune.points import as_run, served_by
 from ovtune.regression import Regression
 
-_Name = Literal["throughput"] | LatencyMetric
-_NAMES: tuple[_Name, ...] = ("throughput", *LATENCY_METRICS)
 _FEW = 5
 """From how many configs on they tell what one of them costs."""
 _LEAN = 0.01
@@ -61,7 +59,7 @@ def steadied(estimates: Mapping[str, Estimate], blocks: Mapping[str, Sequence[Bl
     alike: dict[str, list[Group]] = {}
     for group in groups.values():
         alike.setdefault(_served_by(group), []).append(group)
-    shares = {device: {name: _share(some, name) for name in _NAMES} for device, some in alike.items()}
+    shares = {device: _share(some) for device, some in alike.items()}
     configs, costs = zip(*((e.config, e.cpu_ms_per_inference) for e in estimates.values()), strict=True)
     slowdowns = _slowdowns(configs, tuple(groups.values()), costs)
     return {
@@ -71,23 +69,23 @@ def steadied(estimates: Mapping[str, Estimate], blocks: Mapping[str, Sequence[Bl
 
 
 def _served_by(group: Group) -> str:
-    return str(group.blocks[-1].effective.get("EXECUTION_DEVICES", ""))
+    return served_by(group.blocks[-1].effective)
 
 
-def _share(groups: Sequence[Group], name: _Name) -> float:
-    """How much of a slowdown throughput loses, or a latency gains, between the blocks of one config: 0 to 1."""
-    sums = [_products(group, name) for group in groups if len(group.blocks) > 1]
+def _share(groups: Sequence[Group]) -> float:
+    """How much of a slowdown the throughput loses between the blocks of one config: 0 to 1."""
+    sums = [_products(group) for group in groups if len(group.blocks) > 1]
     slope = sum(both for both, _ in sums) / (_LEAN + sum(own for _, own in sums))
-    return min(max(-slope if name == "throughput" else slope, 0.0), 1.0)
+    return min(max(-slope, 0.0), 1.0)
 
 
-@functools.lru_cache(maxsize=8192)
-def _products(group: Group, name: _Name) -> tuple[float, float]:
-    """The sums of products of what is named and CPU time per inference, and of its squares, around their means."""
-    told = [b for b in group.blocks if b.cpu_ms_per_inference and (name == "throughput" or tells(b, name))]
+@functools.lru_cache(maxsize=2048)
+def _products(group: Group) -> tuple[float, float]:
+    """The sums of products of throughput and CPU time per inference, and of its squares, around their means."""
+    told = [block for block in group.blocks if block.cpu_ms_per_inference]
     if len(told) < 2:
         return 0.0, 0.0
-    logs = np.log([b.throughput_per_s if name == "throughput" else b.latency_ms(name) for b in told])
+    logs = np.log([block.throughput_per_s for block in told])
     apart = cpu_times(told) - np.mean(cpu_times(told))
     return float(apart @ logs), float(apart @ apart)
 
@@ -107,18 +105,18 @@ def _slowdowns(
     )
 
 
-def _without(estimate: Estimate, slowdown: _Slowdown, shares: Mapping[_Name, float]) -> Estimate:
-    def part(told: Quantity, share: float, sign: int) -> Quantity:
+def _without(estimate: Estimate, slowdown: _Slowdown, share: float) -> Estimate:
+    def part(told: Quantity, sign: int) -> Quantity:
         rest = math.sqrt(max(told.error**2 - share**2 * slowdown.known, 0.0))
         error = min(max(rest, share * slowdown.error), told.error)
         return Quantity(value=told.value * math.exp(sign * share * slowdown.by), error=error)
 
     return replace(
         estimate,
-        throughput_per_s=part(estimate.throughput_per_s, shares["throughput"], 1),
+        throughput_per_s=part(estimate.throughput_per_s, 1),
         latency_ms={
-            metric: part(told, shares[metric], -1) if isinstance(told, Quantity) else told
+            metric: part(told, -1) if isinstance(told, Quantity) else told
             for metric, told in estimate.latency_ms.items()
         },
-        cpu_ms_per_inference=part(estimate.cpu_ms_per_inference, shares["throughput"], -1),
+        cpu_ms_per_inference=part(estimate.cpu_ms_per_inference, -1),
     )

@@ -28,7 +28,7 @@ from ovtune import stats
 from ovtune.config import Config
 from ovtune.goal import Prefer
 from ovtune.measurement import Block, LatencyMetric
-from ovtune.points import as_run
+from ovtune.points import as_run, served_by
 from ovtune.recording import Record, Recording, block_of
 from ovtune.replay import setup_of
 
@@ -219,7 +219,7 @@ def truth_of(recording: Recording, rounds: Collection[int], metric: LatencyMetri
     effective = {record.config.key: record.effective or {} for record in recording.records if record.ok}
     read_back = [effective[config.key] for config in configs]
     points = as_run(configs, read_back).rows
-    served = np.array([str(found.get("EXECUTION_DEVICES", "")) for found in read_back])
+    served = np.array([served_by(found) for found in read_back])
     expected = smoothed(points, *levels(cost))
     fits = [_controlled(points, table, cost, expected, served) for table in (gain, slow, gain - slow)]
     baselines = {baseline.config.key for baseline in setup_of(recording).baselines}
