@@ -23,10 +23,11 @@ from ovtune.config import Config
 from ovtune.estimate import LEAST_MS, Estimate, Group, Quantity, cpu_times
 from ovtune.measurement import Block
 from ovtune.points import as_run, served_by
-from ovtune.regression import Regression
+from ovtune.regression import Array, Points, Regression
 
 _FEW = 5
 """From how many configs on they tell what one of them costs."""
+_MOST = 250
 _LEAN = 0.01
 """What the blocks must differ by until they tell more than that nothing follows: six blocks that are 4 % off."""
 
@@ -96,13 +97,22 @@ def _slowdowns(
 ) -> tuple[_Slowdown, ...]:
     """Of each config, by what its blocks tell of the CPU time per inference and what those of all do."""
     points = as_run(configs, [group.blocks[-1].effective for group in groups])
-    seen, errors = [math.log(cost.value) for cost in costs], [cost.error for cost in costs]
-    fitted = Regression(points, np.arange(len(costs)), seen, errors)
-    sure = np.minimum(fitted.deviation, errors)
+    seen, errors = np.log([cost.value for cost in costs]), np.array([cost.error for cost in costs])
+    mean, deviation = _expected(points, seen, errors)
     return tuple(
-        _Slowdown(by=float(told - mean), error=float(known), known=float(error**2 - known**2))
-        for told, mean, known, error in zip(seen, fitted.mean, sure, errors, strict=True)
+        _Slowdown(by=float(told - expected), error=float(sure), known=float(error**2 - sure**2))
+        for told, expected, sure, error in zip(seen, mean, deviation, errors, strict=True)
     )
+
+
+def _expected(points: Points, seen: Array, errors: Array) -> tuple[Array, Array]:
+    """What is expected of each config, its own blocks included, and how sure that is; of very many some tell of all."""
+    some = np.arange(len(seen))[:: math.ceil(len(seen) / _MOST)]
+    fitted = Regression(points, some, seen[some].tolist(), errors[some].tolist())
+    own = fitted.deviation**2 / (fitted.deviation**2 + errors**2)
+    own[some] = 0.0  # their blocks are in it
+    deviation: Array = np.minimum(fitted.deviation * np.sqrt(1 - own), errors)
+    return fitted.mean + own * (seen - fitted.mean), deviation
 
 
 def _without(estimate: Estimate, slowdown: _Slowdown, share: float) -> Estimate:

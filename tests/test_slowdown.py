@@ -148,6 +148,18 @@ def test_what_costs_more_is_not_taken_for_slowed() -> None:
     assert speeds["bf16"] / speeds["f32"] == pytest.approx(2, rel=0.03)
 
 
+def test_of_very_many_configs_some_tell_of_all() -> None:
+    """Beyond a few hundred configs each still comes closer to the truth than its own block does."""
+    generator = np.random.default_rng(8)
+    configs = [Config(device="CPU", nireq=n) for n in range(1, 601)]
+    estimates, blocks = known(
+        {c: [made(c, busy(c), float(s)) for s in generator.normal(0, NOISE, 1 + 9 * (c.nireq == 1))] for c in configs}
+    )
+    raw, mended = off(estimates), off(steadied(estimates, blocks))
+    assert np.std(mended[::3]) < 0.4 * np.std(raw[::3])
+    assert np.std(mended[1::3]) < 0.4 * np.std(raw[1::3])
+
+
 def test_a_quiet_host_is_believed() -> None:
     """Where blocks of a config hardly differ there is nothing to mend, whatever CPU times there are."""
     configs = [Config(device="CPU", nireq=n) for n in range(1, 9)]

@@ -11,7 +11,11 @@ many blocks of each config from the rounds that a search may draw from, and beli
   by more than 1 % and the error of that difference, in percent, for each aim. Where nothing is shown to be better, that
   answer is what a search recommends.
 
-Beside each stand the visits that it takes, on average.
+Beside each stand the visits that it takes, on average. And for each aim, at the median:
+
+- behind: by how much the strongest of OpenVINO's own answers is worse than the best config, which is what a search's
+  regret comes to where a duel stays open;
+- pairs: after how many pairs a duel of these two mostly shows it, in nine of ten (duel.py).
 """
 
 import argparse
@@ -27,9 +31,9 @@ from judge import worse
 from rounds import split
 from truth import AIMS, Aim, Truth, truth_of
 
+from ovtune import duel, recording_file
 from ovtune import goal as goals
-from ovtune import recording_file
-from ovtune.estimate import Estimate, estimate, spread_of
+from ovtune.estimate import Estimate, Spread, estimate, spread_of
 from ovtune.goal import Goal
 from ovtune.measurement import Block, LatencyMetric
 from ovtune.recording import block_of
@@ -53,6 +57,19 @@ class Told:
     worse: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """By how much the best config is ahead of OpenVINO's strongest answer, as a logarithm, and what shows it.
+
+    Attributes:
+        ahead: The lead.
+        pairs: The pairs that a duel needs.
+    """
+
+    ahead: float
+    pairs: int
+
+
 def main() -> None:
     """Prints a table for each recording."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -69,15 +86,18 @@ def main() -> None:
             found = pool.starmap(drawn, itertools.product([path], range(asked.seeds), [counts]), chunksize=4)
             print(f"\n{path}\n  worse for: {', '.join(aim.name for aim in AIMS)}")
             print("  blocks   visits   front   visits  worse, %")
-            for count, told in zip(counts, zip(*found, strict=True), strict=True):
+            for count, told in zip(counts, zip(*(one for one, _ in found), strict=True), strict=True):
                 visits, answered = (np.mean([getattr(one, name) for one in told]) for name in ("visits", "answered"))
                 shares = " ".join(f"{100 * share:>6.1f}" for share in np.mean([one.worse for one in told], axis=0))
                 front = np.median([one.front for one in told])
                 print(f"  {count:>6}{visits:>9.0f}{front:>8.3f}{answered:>9.0f}  {shares}")
+            for aim, leads in zip(AIMS, zip(*(own for _, own in found), strict=True), strict=True):
+                behind, pairs = (np.median([getattr(one, name) for one in leads]) for name in ("ahead", "pairs"))
+                print(f"  {aim.name}: {1 - np.exp(-behind):.1%} behind, {pairs:.0f} pairs")
 
 
-def drawn(path: Path, seed: int, counts: Sequence[int]) -> list[Told]:
-    """What each of the numbers of blocks tells, for one seed."""
+def drawn(path: Path, seed: int, counts: Sequence[int]) -> tuple[list[Told], list[Lead]]:
+    """What each of the numbers of blocks tells, for one seed, and the leads for each aim."""
     own = split(recording_file.read(path), seed)
     truth = truth_of(own.recording, own.held_out, own.metric)
     blocks: dict[str, list[Block]] = {}
@@ -90,7 +110,15 @@ def drawn(path: Path, seed: int, counts: Sequence[int]) -> list[Told]:
     for count in counts:
         some = {key: [made[int(i)] for i in generator.permutation(len(made))[:count]] for key, made in blocks.items()}
         found.append(_told(truth, own.metric, some))
-    return found
+    spread = spread_of(blocks.values())
+    return found, [_lead(truth, aim, spread, own.metric) for aim in AIMS] if truth.answers else []
+
+
+def _lead(truth: Truth, aim: Aim, spread: Spread, metric: LatencyMetric) -> Lead:
+    worth = truth.worth(aim)
+    ahead = float(worth.max() - worth[list(truth.answers)].max())
+    deviation = np.sqrt(2) * goals.deviation(spread, aim.prefer, metric, energy=False)
+    return Lead(ahead=ahead, pairs=duel.needed(ahead, float(deviation)))
 
 
 def _told(truth: Truth, metric: LatencyMetric, blocks: Mapping[str, Sequence[Block]]) -> Told:
