@@ -10,13 +10,13 @@ import numpy as np
 from ovtune import goal as goals
 from ovtune import stats
 from ovtune.duel import LEAST_PAIRS, Ratio
-from ovtune.estimate import Estimate, Quantity, comparable
+from ovtune.estimate import Estimate, Quantity, comparable, estimate, spread_of
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import LatencyMetric
 from ovtune.model import Shapes
 from ovtune.objective import Objective, objective_of
 from ovtune.result import Result
-from ovtune.study import Setup
+from ovtune.study import CHOOSING, Setup, blocks_by_config
 from ovtune.workload import describe, searched_under
 
 Winner = Literal["first", "second", "neither", "open", "incomparable"]
@@ -145,11 +145,25 @@ def _common(first: Result, second: Result, metric: LatencyMetric, objective: Obj
     keys = [key for key in first.estimates if key in second.estimates]
     if len(keys) < LEAST_PAIRS:
         return None
-    pairs = [(first.estimates[key], second.estimates[key]) for key in keys]
+    one, other = _alone(first), _alone(second)
+    pairs = [(one[key], other[key]) for key in keys]
     weighed = [math.log(objective.of(b).value / objective.of(a).value) for a, b in pairs]
     latencies = [(a.latency_ms[metric], b.latency_ms[metric]) for a, b in pairs]
     slow = [math.log(b.value / a.value) for a, b in latencies if isinstance(a, Quantity) and isinstance(b, Quantity)]
     return Common(configs=len(keys), weighed=_typical(weighed), latency=_typical(slow))
+
+
+def _alone(result: Result) -> dict[str, Estimate]:
+    """The estimates of each config by its own blocks alone: what others tell of it would be in all ratios at once."""
+    study = result.study
+    blocks = blocks_by_config(study.visits, *CHOOSING)
+    spread = spread_of(blocks.values())
+    found = {}
+    for key, known in result.estimates.items():
+        told = estimate(known.config, blocks.get(key) or blocks[study.owner(known.config)], spread)
+        energy = None if known.energy_mj_per_inference is None else told.energy_mj_per_inference
+        found[key] = replace(told, energy_mj_per_inference=energy)
+    return found
 
 
 def _typical(logs: list[float]) -> Ratio:

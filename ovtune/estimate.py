@@ -35,7 +35,7 @@ _WORK_PRIOR = 0.06
 """Standard deviations between blocks of one config, on a logarithm, seen on shared 2-core virtual machines."""
 _MIDDLE = frozenset({"p50", "mean"})
 _PRIOR_WEIGHT = 6.0
-LEAST_MS = 1e-9
+_LEAST_MS = 1e-9
 """Stands for a CPU time that no block tells: of a block too short to count any, or in a recording without it."""
 _Name = Literal["throughput", "cpu_time", "energy"] | LatencyMetric
 _Z = 1.96
@@ -206,7 +206,7 @@ def _told(group: Group, batch_size: int, auto_batch_size: int) -> _Told:
         latency_ms={metric: latency(metric) for metric in LATENCY_METRICS},
         within=_within(blocks),
         closed=any(b.occupancy is not None for b in blocks),
-        cpu_ms_per_inference=math.exp(stats.location(cpu)) if len(cpu) else LEAST_MS,
+        cpu_ms_per_inference=math.exp(stats.location(cpu)) if len(cpu) else _LEAST_MS,
         energy_mj_per_inference=_energy(blocks),
         memory_bytes=max(b.memory_bytes for b in blocks),
         sustained=sum(any(c.kind == "not_sustained" for c in b.caveats) for b in blocks) * 2 <= len(blocks),

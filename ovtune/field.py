@@ -18,6 +18,7 @@ from ovtune.prospect import Prospect, prospects
 from ovtune.slowdown import steadied
 from ovtune.stability import off_the_cliff
 from ovtune.study import CHOOSING, Baseline, Study, blocks_by_config
+from ovtune.workload import ClosedLoop
 
 _FAILED_ROUNDS = 3
 LEAST_COST_S = 0.01
@@ -159,7 +160,9 @@ def survey_field(study: Study, goal: Goal) -> Field:
         key: replace(estimate(configs[key], found, spread), outputs=outputs.get(key), outside=key in outside)
         for key, found in blocks.items()
     }
-    estimates = steadied(comparable(told), blocks)
+    estimates = comparable(told)
+    if isinstance(study.setup.workload, ClosedLoop):
+        estimates = steadied(estimates, blocks)
     metric = goals.common_metric(estimates.values(), goal.latency)
     owners = study.owners
     return Field(

@@ -9,24 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovtune.config import Config, Scalar, parameters
-from ovtune.device_string import is_cpu
+from ovtune.device_string import is_cpu, kind_of
 from ovtune.regression import Array, Points
 
-_ASKED = frozenset({"device", "hint"})
-"""What is asked for and has no more to tell once it is read back what came of it."""
 _SERVED = "EXECUTION_DEVICES"
 _STREAMS = "NUM_STREAMS"
-_RUN = frozenset(
-    {
-        _STREAMS,
-        "INFERENCE_NUM_THREADS",
-        "INFERENCE_PRECISION_HINT",
-        "ENABLE_CPU_PINNING",
-        "ENABLE_HYPER_THREADING",
-        "SCHEDULING_CORE_TYPE",
-    }
+_RUN = (
+    _SERVED,
+    _STREAMS,
+    "INFERENCE_NUM_THREADS",
+    "INFERENCE_PRECISION_HINT",
+    "ENABLE_CPU_PINNING",
+    "ENABLE_HYPER_THREADING",
+    "SCHEDULING_CORE_TYPE",
 )
-"""What a hint comes to on a device."""
+"""What a hint, and what is set, come to on the devices that serve."""
 Flat = Mapping[str, Scalar]
 _Coded = tuple[tuple[NDArray[np.int_], tuple[object, ...]], ...]
 
@@ -67,16 +64,16 @@ def _as_run(config: Config, effective: Mapping[str, object]) -> Flat:
     own = _parameters(config)
     if _STREAMS not in told:
         return own
-    kept = {name: value for name, value in own.items() if name not in _ASKED and name.rpartition(".")[2] not in told}
-    return kept | told
+    kept = {name: value for name, value in own.items() if name != "hint" and name.rpartition(".")[2] not in told}
+    return kept | told | {"device": kind_of(config.device)}
 
 
 def _read_back(effective: Mapping[str, object]) -> dict[str, Scalar]:
-    """The devices that serve, and what of :data:`_RUN` they tell; of several devices that differ, all they tell."""
+    """What of :data:`_RUN` is told; of several devices that differ, all they tell."""
     nested = effective.get("DEVICE_PROPERTIES")
     inner = [found for found in nested.values() if isinstance(found, Mapping)] if isinstance(nested, Mapping) else []
     told: dict[str, Scalar] = {}
-    for name in _RUN | {_SERVED}:
+    for name in _RUN:
         values = [one[name] for one in (effective, *inner) if name in one]
         if values:
             found = values[0] if all(value == values[0] for value in values) else values

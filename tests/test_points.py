@@ -1,10 +1,13 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ovtune.config import Config
-from ovtune.points import as_run, requested
+from ovtune.points import as_run, requested, served_by
 
 
 def test_features_put_equal_steps_at_equal_distances() -> None:
@@ -31,13 +34,43 @@ READ_BACK = {"EXECUTION_DEVICES": ["CPU"], "NUM_STREAMS": 2, "INFERENCE_NUM_THRE
 
 def test_hints_that_come_to_the_same_are_one_point() -> None:
     """What was asked for counts no more once it is read back what came of it; the infer requests stay."""
-    hinted = Config(device="AUTO", properties={"PERFORMANCE_HINT": "THROUGHPUT"}, nireq=2)
+    hinted = Config(device="CPU", properties={"PERFORMANCE_HINT": "THROUGHPUT"}, nireq=2)
     plain = Config(device="CPU", properties={"NUM_STREAMS": 2}, nireq=2)
+    rows = as_run([hinted, plain, replace(plain, nireq=8)], [READ_BACK] * 3).rows
+    assert rows[0].tolist() == rows[1].tolist() != rows[2].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EXECUTION_DEVICES", ["GPU"]),
+        ("NUM_STREAMS", 1),
+        ("INFERENCE_NUM_THREADS", 2),
+        ("INFERENCE_PRECISION_HINT", "f32"),
+        ("ENABLE_CPU_PINNING", False),
+        ("ENABLE_HYPER_THREADING", False),
+        ("SCHEDULING_CORE_TYPE", "PCORE_ONLY"),
+    ],
+)
+def test_what_runs_otherwise_is_another_point(name: str, value: object) -> None:
+    """Each of the settings that a hint comes to, wherever it is read back."""
+    config = Config(device="AUTO", nireq=2)
+    usual = {**READ_BACK, name: "usual"}
+    flat = as_run([config] * 2, [usual, {**READ_BACK, name: value}]).rows
+    nested = as_run([config] * 2, [{"DEVICE_PROPERTIES": {"CPU": one}} for one in (usual, {**READ_BACK, name: value})])
+    assert flat[0].tolist() != flat[1].tolist()
+    assert nested.rows[0].tolist() != nested.rows[1].tolist()
+
+
+def test_a_scheduler_is_another_point_than_its_device() -> None:
+    """AUTO costs some CPU time of its own, in whichever order its list is; a setting that is read back is told once."""
     nested = {"EXECUTION_DEVICES": ["CPU"], "DEVICE_PROPERTIES": {"CPU": READ_BACK}}
-    other = {**READ_BACK, "NUM_STREAMS": 1}
-    rows = as_run([hinted, plain, plain, replace(plain, nireq=8)], [nested, READ_BACK, other, READ_BACK]).rows
-    assert rows[0].tolist() == rows[1].tolist()
-    assert len({tuple(row) for row in rows}) == 3
+    configs = [Config(device=name, nireq=2) for name in ("CPU", "AUTO", "AUTO:CPU,GPU")]
+    rows = as_run(
+        [*configs, replace(configs[0], properties={"NUM_STREAMS": 2})], [READ_BACK, nested, nested, READ_BACK]
+    ).rows
+    assert rows[1].tolist() == rows[2].tolist() != rows[0].tolist()
+    assert rows[3].tolist() == rows[0].tolist()
 
 
 def test_what_reads_nothing_back_counts_as_asked_for() -> None:
@@ -46,7 +79,7 @@ def test_what_reads_nothing_back_counts_as_asked_for() -> None:
         Config(device="BATCH:CPU(4)", properties={"PERFORMANCE_HINT": hint}, nireq=4)
         for hint in ("LATENCY", "THROUGHPUT")
     ]
-    rows = as_run(configs, [{"EXECUTION_DEVICES": ["CPU"]}, {}]).rows
+    rows = as_run(configs, [{"EXECUTION_DEVICES": ["CPU"]}] * 2).rows
     assert rows[0].tolist() != rows[1].tolist()
 
 
@@ -59,3 +92,30 @@ def test_several_devices_tell_what_each_of_them_runs() -> None:
     rows = as_run([config] * 3, [one, two, odd]).rows
     assert np.isfinite(rows).all()
     assert len({tuple(row) for row in rows}) == 3
+
+
+@pytest.mark.parametrize(
+    ("devices", "name"),
+    [(["CPU"], "CPU"), (("CPUX", "CPU"), "CPU"), (["GPU.0", "CPU"], "GPU.0,CPU"), ("NPU", "NPU"), ([], ""), (None, "")],
+)
+def test_what_the_cpu_plugin_serves_is_one(devices: object, name: str) -> None:
+    """Under whichever names it serves; what is not told, or odd, is one of its own."""
+    assert served_by({} if devices is None else {"EXECUTION_DEVICES": devices}) == name
+
+
+def test_points_are_the_same_in_every_process() -> None:
+    """The order of the coordinates does not hang on how texts are hashed."""
+    code = (
+        "from ovtune.config import Config; from ovtune.points import as_run; "
+        "effective = {'NUM_STREAMS': 1, 'INFERENCE_NUM_THREADS': 2, 'INFERENCE_PRECISION_HINT': 'f32'}; "
+        "other = {'NUM_STREAMS': 2, 'INFERENCE_NUM_THREADS': 8, 'INFERENCE_PRECISION_HINT': 'bf16'}; "
+        "many = [effective, other, other | {'NUM_STREAMS': 4}]; "
+        "print(as_run([Config(device='CPU', nireq=1)] * 3, many).rows.tolist())"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "22", "23")
+    }
+    assert len(told) == 1

@@ -12,14 +12,14 @@ from ovtune.estimate import spread_of
 from ovtune.evaluator import Outcome
 from ovtune.field import Duel, last_duel
 from ovtune.figures import Evidence, Interval, Measured, figures
-from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric, share_of
+from ovtune.measurement import LATENCY_METRICS, Block, LatencyMetric, latency_of, share_of
 from ovtune.report.course import contention, course
 from ovtune.report.number import NONE, amount, number, ratio_of, rounded
 from ovtune.report.palette import SERIES, Mark
 from ovtune.report.palette import Series as Kind
 from ovtune.report.plot import Axis, Key, Panel, Plot, Rule, Section, Series, Spot, Table
 from ovtune.report.row import first_trials
-from ovtune.result import Result, why_unconfirmed
+from ovtune.result import Result, measured, why_unconfirmed
 from ovtune.study import CHOOSING, Phase, Study, Visit, blocks_by_config, last_confirmation
 
 _ASIDE = 0.14
@@ -233,15 +233,17 @@ def _sides(result: Result) -> list[tuple[str, Mark, Measured, list[Block]]]:
     if result.duel is not None and result.duel.judged:
         one, other = result.duel.candidate, result.duel.baseline
         blocks = list(result.duel.undisturbed)
+        spread = spread_of(blocks)
+        told = [figures(c, _evidence(b), cold=b[0], spread=spread) for c, b in zip((one, other), blocks, strict=True)]
     else:
         one, other = result.recommended, result.baseline.config
         known = blocks_by_config(study.visits, *CHOOSING)
         blocks = [known[study.owner(config)] for config in (one, other)]
-    spread = spread_of(blocks)
+        told = [measured(result, config) for config in (one, other)]
     names = one.words, _name(study, other)
     found = [
-        (name, SERIES[kind], figures(config, _evidence(made), cold=made[0], spread=spread), made)
-        for name, kind, config, made in zip(names, _SIDES, (one, other), blocks, strict=True)
+        (name, SERIES[kind], figures_, made)
+        for name, kind, figures_, made in zip(names, _SIDES, told, blocks, strict=True)
     ]
     return found if study.owner(one) != study.owner(other) else found[1:]
 
@@ -258,6 +260,7 @@ def _curve(told: Measured, blocks: Sequence[Block]) -> list[tuple[float, float]]
     if any(block.summary is not None for block in blocks) or not known:
         return known
     samples = np.concatenate([block.latencies_ms for block in blocks])
+    samples = samples * (known[0][1] / latency_of(samples, "p50"))  # what slowed them is not in what is told
     shares = 1 - np.logspace(math.log10(0.5), math.log10(1 - known[-1][0]), _CURVE)
     return [(float(s), float(ms)) for s, ms in zip(shares, np.quantile(samples, shares), strict=True)]
 

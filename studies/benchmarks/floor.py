@@ -91,7 +91,9 @@ def main() -> None:
                 shares = " ".join(f"{100 * share:>6.1f}" for share in np.mean([one.worse for one in told], axis=0))
                 front = np.median([one.front for one in told])
                 print(f"  {count:>6}{visits:>9.0f}{front:>8.3f}{answered:>9.0f}  {shares}")
-            for aim, leads in zip(AIMS, zip(*(own for _, own in found), strict=True), strict=True):
+            for aim, leads in zip(
+                AIMS, zip(*(own for _, own in found), strict=True), strict=False
+            ):  # of no answers none
                 behind, pairs = (np.median([getattr(one, name) for one in leads]) for name in ("ahead", "pairs"))
                 print(f"  {aim.name}: {1 - np.exp(-behind):.1%} behind, {pairs:.0f} pairs")
 
