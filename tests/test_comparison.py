@@ -3,16 +3,18 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ovtune import goal as goals
+from ovtune import stats
 from ovtune.comparison import Comparison, common_words, compare, contest_words, notes_of, tree
 from ovtune.config import Config
 from ovtune.goal import Goal
 from ovtune.measurement import Block
 from ovtune.objective import CPU_TIME
 from ovtune.result import Result, conclude
-from ovtune.study import Study
+from ovtune.study import Study, blocks_by_config
 from ovtune.workload import PoissonCapacity
 from tests import fake
 from tests.report import sample
@@ -89,6 +91,28 @@ def test_circumstances() -> None:
         "device CPU": ("Test CPU", "none"),
         "device GPU": ("none", "Test GPU"),
     }
+
+
+def test_what_is_common_is_told_by_each_configs_own_blocks() -> None:
+    """What configs tell of each other would be in all ratios at once, and make a chance look sure."""
+    found = []
+    for seed in (1, 3):
+        study, further = (fake.study(pairs=0, seed=one) for one in (seed, seed + 1))
+        again = [
+            dataclasses.replace(v, number=v.number + len(study.visits), phase="elimination", trial=None, confirmation=1)
+            for v in further.visits[:12]
+        ]
+        found.append(conclude(dataclasses.replace(study, visits=(*study.visits, *again)), Goal(latency="p50")))
+    logs = []
+    for key in found[0].estimates:
+        one, other = (blocks_by_config(r.study.visits, "search", "elimination")[key] for r in found)
+        located = (stats.location(np.log([b.throughput_per_s for b in some])) for some in (other, one))
+        logs.append(next(located) - next(located))
+    told = compare(*found).common
+    assert told is not None
+    assert told.weighed.value == pytest.approx(math.exp(stats.location(np.array(logs))))
+    low, high = stats.signed_rank_interval(np.array(logs), alpha=0.05)
+    assert (told.weighed.low, told.weighed.high) == pytest.approx((math.exp(low), math.exp(high)))
 
 
 def test_too_few_in_common() -> None:

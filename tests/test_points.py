@@ -65,12 +65,20 @@ def test_what_runs_otherwise_is_another_point(name: str, value: object) -> None:
 def test_a_scheduler_is_another_point_than_its_device() -> None:
     """AUTO costs some CPU time of its own, in whichever order its list is; a setting that is read back is told once."""
     nested = {"EXECUTION_DEVICES": ["CPU"], "DEVICE_PROPERTIES": {"CPU": READ_BACK}}
-    configs = [Config(device=name, nireq=2) for name in ("CPU", "AUTO", "AUTO:CPU,GPU")]
-    rows = as_run(
-        [*configs, replace(configs[0], properties={"NUM_STREAMS": 2})], [READ_BACK, nested, nested, READ_BACK]
-    ).rows
-    assert rows[1].tolist() == rows[2].tolist() != rows[0].tolist()
-    assert rows[3].tolist() == rows[0].tolist()
+    plain, auto, ordered = (Config(device=name, nireq=2) for name in ("CPU", "AUTO", "AUTO:CPU,GPU"))
+    given = replace(plain, properties={"NUM_STREAMS": 2})
+    inner = replace(auto, properties={"DEVICE_PROPERTIES": {"CPU": {"NUM_STREAMS": 2}}})
+    rows = as_run([plain, given, auto, ordered, inner], [READ_BACK, READ_BACK, nested, nested, nested]).rows
+    assert rows[0].tolist() == rows[1].tolist() != rows[2].tolist()
+    assert rows[2].tolist() == rows[3].tolist() == rows[4].tolist()
+
+
+def test_numbers_that_are_read_back_lie_on_a_scale() -> None:
+    """Two streams lie between one and four."""
+    config = Config(device="CPU", nireq=2)
+    rows = as_run([config] * 3, [{**READ_BACK, "NUM_STREAMS": count} for count in (1, 2, 4)]).rows
+    assert rows.shape == (3, 1)
+    assert rows[0, 0] < rows[1, 0] < rows[2, 0]
 
 
 def test_what_reads_nothing_back_counts_as_asked_for() -> None:
