@@ -10,13 +10,14 @@ import numpy as np
 from ovtune import goal as goals
 from ovtune import stats
 from ovtune.duel import LEAST_PAIRS, Ratio
-from ovtune.estimate import Estimate, Quantity, comparable, estimate, spread_of
+from ovtune.estimate import Estimate, Quantity, comparable
+from ovtune.field import survey_field
 from ovtune.goal import Goal, Prefer
 from ovtune.measurement import LatencyMetric
 from ovtune.model import Shapes
 from ovtune.objective import Objective, objective_of
 from ovtune.result import Result
-from ovtune.study import CHOOSING, Setup, blocks_by_config
+from ovtune.study import Setup
 from ovtune.workload import describe, searched_under
 
 Winner = Literal["first", "second", "neither", "open", "incomparable"]
@@ -155,15 +156,9 @@ def _common(first: Result, second: Result, metric: LatencyMetric, objective: Obj
 
 def _alone(result: Result) -> dict[str, Estimate]:
     """The estimates of each config by its own blocks alone: what others tell of it would be in all ratios at once."""
-    study = result.study
-    blocks = blocks_by_config(study.visits, *CHOOSING)
-    spread = spread_of(blocks.values())
-    found = {}
-    for key, known in result.estimates.items():
-        told = estimate(known.config, blocks.get(key) or blocks[study.owner(known.config)], spread)
-        energy = None if known.energy_mj_per_inference is None else told.energy_mj_per_inference
-        found[key] = replace(told, energy_mj_per_inference=energy)
-    return found
+    alone = survey_field(result.study, result.goal).alone
+    energies = {key: known.energy_mj_per_inference for key, known in result.estimates.items()}
+    return {key: replace(alone[key], energy_mj_per_inference=energy) for key, energy in energies.items()}
 
 
 def _typical(logs: list[float]) -> Ratio:

@@ -32,6 +32,7 @@ class Field:
     Attributes:
         goal: The goal.
         estimates: What each config does, by its key.
+        alone: What its own blocks alone tell of each, whatever those of others do.
         metric: The latency by which they are compared.
         spread: The spread between the blocks of one config.
         baselines: Those of OpenVINO's own answers that were measured.
@@ -41,6 +42,7 @@ class Field:
 
     goal: Goal
     estimates: Mapping[str, Estimate]
+    alone: Mapping[str, Estimate]
     metric: LatencyMetric
     spread: Spread
     baselines: tuple[Baseline, ...]
@@ -160,14 +162,14 @@ def survey_field(study: Study, goal: Goal) -> Field:
         key: replace(estimate(configs[key], found, spread), outputs=outputs.get(key), outside=key in outside)
         for key, found in blocks.items()
     }
-    estimates = comparable(told)
-    if isinstance(study.setup.workload, ClosedLoop):
-        estimates = steadied(estimates, blocks)
+    alone = comparable(told)
+    estimates = steadied(alone, blocks) if isinstance(study.setup.workload, ClosedLoop) else alone
     metric = goals.common_metric(estimates.values(), goal.latency)
     owners = study.owners
     return Field(
         goal=goal,
         estimates=estimates,
+        alone=alone,
         metric=metric,
         spread=spread,
         baselines=tuple(b for b in study.setup.baselines if owners.get(b.config.key, b.config.key) in estimates),

@@ -249,7 +249,7 @@ def due(study: Study, reference: Config) -> bool:
 
 
 def history_of(study: Study, goal: Goal) -> History:
-    """What a study knows, as a proposal wants it."""
+    """What a study knows, as a proposal wants it: by each config's own blocks, whose errors are each its own."""
     field_ = survey_field(study, goal)
     owners = study.owners
     readings: dict[str, Reading] = {}
@@ -263,7 +263,7 @@ def history_of(study: Study, goal: Goal) -> History:
         else:
             infeasible.discard(key)
     for key in tried:
-        estimate = field_.estimates.get(key) or field_.estimates.get(owners.get(key, key))
+        estimate = field_.alone.get(key) or field_.alone.get(owners.get(key, key))
         if estimate is not None:
             readings[key] = _reading(estimate, field_.metric)
             if _unfit(estimate, goal):
@@ -273,7 +273,7 @@ def history_of(study: Study, goal: Goal) -> History:
         tried=tried,
         readings=readings,
         infeasible=frozenset(infeasible),
-        outside=frozenset(key for key, estimate in field_.estimates.items() if estimate.outside),
+        outside=frozenset(key for key, estimate in field_.alone.items() if estimate.outside),
         shared=owners,
         recent=frozenset(visit.config.key for visit in study.visits[-APART:]),
     )

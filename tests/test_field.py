@@ -22,6 +22,7 @@ def test_equals_are_told_by_the_error_of_what_was_asked_for() -> None:
     field = Field(
         goal=Goal(prefer="latency"),
         estimates={e.config.key: e for e in known},
+        alone={e.config.key: e for e in known},
         metric="p50",
         spread=Spread(),
         baselines=(),

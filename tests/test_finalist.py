@@ -38,6 +38,7 @@ def _field(goal: Goal, *, energy: bool) -> Field:
     return Field(
         goal=goal,
         estimates={e.config.key: e for e in told},
+        alone={e.config.key: e for e in told},
         metric="p50",
         spread=Spread(throughput=0.3, latency=latency, cpu_time=0.4, energy=0.5),
         baselines=fake.BASELINES[:1],

@@ -76,6 +76,7 @@ def field(*estimates: Estimate) -> Field:
     return Field(
         goal=GOAL,
         estimates={e.config.key: e for e in estimates},
+        alone={e.config.key: e for e in estimates},
         metric="p50",
         spread=Spread(),
         baselines=fake.BASELINES,

@@ -275,7 +275,10 @@ def test_failing_baselines_leave_a_result(bench: Bench) -> None:
 
 
 def test_what_cannot_run_is_known_as_such(tmp_path: Path) -> None:
-    """The history holds what failed as closed and infeasible, what is shared with its owner's reading."""
+    """The history holds what failed as closed and infeasible, what is shared with its owner's reading.
+
+    Each reading is by the config's own blocks alone: the model that proposes takes their errors for independent.
+    """
     bench = benches.make(tmp_path, twins())
     refused = fake.BASELINES[0].config.key
     bench.evaluator.outcomes = {refused: Infeasible(reason="no")}
@@ -286,10 +289,12 @@ def test_what_cannot_run_is_known_as_such(tmp_path: Path) -> None:
     assert set(history.readings) == history.tried.keys() - {refused}
     for shared, owner in study.owners.items():
         assert history.readings[shared] == history.readings[owner]
-    result = conclude(study, bench.goal)
-    for key, told in result.estimates.items():
+    field = survey_field(study, bench.goal)
+    assert field.alone != field.estimates
+    for key, told in field.alone.items():
         reading = history.readings[key]
-        assert reading.errors == {name: goals.error(told, name, result.metric) for name in proposal.QUANTITIES}
+        assert reading.values == {name: goals.merit(told, name, field.metric) for name in proposal.QUANTITIES}
+        assert reading.errors == {name: goals.error(told, name, field.metric) for name in proposal.QUANTITIES}
         assert len(set(reading.errors.values())) == len(reading.errors)
 
 
