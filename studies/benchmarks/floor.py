@@ -124,17 +124,23 @@ def _lead(truth: Truth, aim: Aim, spread: Spread, metric: LatencyMetric) -> Lead
 
 
 def _told(truth: Truth, metric: LatencyMetric, blocks: Mapping[str, Sequence[Block]]) -> Told:
-    spread = spread_of(blocks.values())
-    configs = {config.key: config for config in truth.configs}
-    known = steadied({key: estimate(configs[key], made, spread) for key, made in blocks.items()}, blocks)
-    answers = [known[key] for place in truth.answers if (key := truth.configs[place].key) in known]
-    front = goals.front(known.values(), goals.common_metric(known.values(), metric), "throughput")
+    known = _known(truth, blocks)
+    own = {truth.configs[place].key for place in truth.answers} & blocks.keys()
+    answers = _known(truth, {key: blocks[key] for key in sorted(own)})
+    front = goals.front(known, goals.common_metric(known, metric), "throughput")
     return Told(
-        visits=sum(map(len, blocks.values())),
+        visits=sum(e.blocks for e in known),
         front=truth.front_share([truth.configs.index(e.config) for e in front]),
         answered=sum(e.blocks for e in answers),
         worse=tuple(_worse(answers, aim, truth, metric) for aim in AIMS),
     )
+
+
+def _known(truth: Truth, blocks: Mapping[str, Sequence[Block]]) -> list[Estimate]:
+    """What the blocks of some configs tell of them, where nothing else is measured."""
+    spread = spread_of(blocks.values())
+    configs = {config.key: config for config in truth.configs}
+    return list(steadied({key: estimate(configs[key], made, spread) for key, made in blocks.items()}, blocks).values())
 
 
 def _worse(answers: Sequence[Estimate], aim: Aim, truth: Truth, metric: LatencyMetric) -> float:
