@@ -212,10 +212,15 @@ class Confirmation:
         return fight.score(prefer, self._goal).standing == "undecided"
 
     def _worth_another(self) -> bool:
-        """Whether the last duel failed, or ended undecided and there is time for many more pairs than it had."""
+        """Whether the last duel failed, or ended undecided and there is time for many more pairs than it had.
+
+        Or its candidate broke a limit that the baseline kept, and another one promises more than the baseline.
+        """
         if failing(self._ledger.study):
             return True
         fight = last_duel(self._ledger.study)
+        if fight is not None and fight.candidate.key in self._field().lost:
+            return lead(self._field())[0] > 0
         if fight is None or len(fight.pairs) < fight.planned[-1] or not self._open(fight):
             return False
         fresh = self._fresh_pairs(fight.candidate, fight.baseline)

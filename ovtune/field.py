@@ -1,7 +1,7 @@
 """The measured configs of a study, compared under a goal: who leads, who stands against it, and their duel."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -38,6 +38,7 @@ class Field:
         baselines: Those of OpenVINO's own answers that were measured.
         owners: For each config that shares another one's blocks, the key of that one.
         finals: The keys of those that the last elimination visited: they come before those known from one block.
+        lost: The keys of those that broke a limit in a duel whose other side kept it: they challenge no more.
     """
 
     goal: Goal
@@ -48,6 +49,7 @@ class Field:
     baselines: tuple[Baseline, ...]
     owners: Mapping[str, str]
     finals: frozenset[str]
+    lost: frozenset[str] = frozenset()
 
     @property
     def answers(self) -> dict[str, Baseline]:
@@ -63,9 +65,13 @@ class Field:
     @cached_property
     def best(self) -> Estimate:
         """The most promising config of all, a baseline or not: a finalist, where one keeps the limits."""
-        order = goals.ranked(self.estimates.values(), self.goal, self.metric)
-        order.sort(key=lambda e: (bool(goals.breaches(e, self.goal, self.metric)), e.config.key not in self.finals))
-        return order[0]
+
+        def doubts(estimate: Estimate) -> tuple[bool, bool]:
+            key = estimate.config.key
+            breaks = key in self.lost or bool(goals.breaches(estimate, self.goal, self.metric))
+            return breaks, key not in self.finals
+
+        return min(goals.ranked(self.estimates.values(), self.goal, self.metric), key=doubts)
 
     @cached_property
     def challenger(self) -> Estimate | None:
@@ -75,7 +81,7 @@ class Field:
     @cached_property
     def challengers(self) -> list[Estimate]:
         """All that are none of OpenVINO's own answers, the most promising first."""
-        others = [e for key, e in self.estimates.items() if key not in self.answers]
+        others = [e for key, e in self.estimates.items() if key not in self.answers and key not in self.lost]
         return sorted(others, key=self._promise, reverse=True)
 
     def close(self, best: Estimate, *, by: float) -> list[Estimate]:
@@ -175,7 +181,25 @@ def survey_field(study: Study, goal: Goal) -> Field:
         baselines=tuple(b for b in study.setup.baselines if owners.get(b.config.key, b.config.key) in estimates),
         owners=owners,
         finals=frozenset(_finalists(study, goal)),
+        lost=frozenset(_lost(study, goal, estimates, spread)),
     )
+
+
+def fresh(known: Estimate, blocks: Sequence[Block], spread: Spread) -> Estimate:
+    """What is known of a config with its fresh ``blocks`` in place of those that it was measured by before."""
+    return replace(estimate(known.config, blocks, spread), outputs=known.outputs, outside=known.outside)
+
+
+def _lost(study: Study, goal: Goal, estimates: Mapping[str, Estimate], spread: Spread) -> Iterator[str]:
+    """The keys of those that broke a limit in a duel for ``goal`` whose other side kept it."""
+    for number, sides in study.duels.items():
+        keys = sides.candidate.key, sides.baseline.key
+        fight = _duel(study, number) if sides.goal == goal and estimates.keys() >= set(keys) else None
+        if fight is not None and fight.judged:
+            told = [fresh(estimates[key], made, spread) for key, made in zip(keys, fight.undisturbed, strict=True)]
+            breaks, kept = (goals.breaches(e, goal, goals.common_metric([e], goal.latency)) for e in told)
+            if breaks and not kept:
+                yield keys[0]
 
 
 def _exacter(study: Study, goal: Goal) -> dict[str, str]:

@@ -33,7 +33,7 @@ def finalists(field: Field) -> list[Config]:
     """
     others, own = hopeful(field)
     on_front = goals.front(field.estimates.values(), field.metric, field.goal.against)
-    others += [e.config.key for e in on_front if e.config.key not in {*others, *field.answers}]
+    others += [e.config.key for e in on_front if e.config.key not in {*others, *field.answers, *field.lost}]
     turns = itertools.zip_longest(others[:_CHALLENGERS], own[:_ANSWERS])
     return [field.estimates[key].config for turn in turns for key in turn if key is not None]
 
@@ -47,7 +47,7 @@ def hopeful(field: Field) -> tuple[list[str], list[str]]:
     best = field.challenger.config.key if field.challenger is not None else None
     known = field.prospects
     order = sorted(known, key=lambda key: (key != best, -known[key].worth))
-    chosen = [key for key in order if key == best or known[key].leads >= _HOPE]
+    chosen = [key for key in order if key not in field.lost and (key == best or known[key].leads >= _HOPE)]
     own = [key for key in order if key in field.answers]
     return (
         [key for key in chosen if key not in field.answers],

@@ -10,8 +10,8 @@ from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.duel import Score
 from ovtune.errors import MeasurementError
-from ovtune.estimate import Estimate, Spread, estimate, spread_of
-from ovtune.field import Duel, Field, contested, deciding_duel, failing, last_duel, survey_field
+from ovtune.estimate import Estimate, Spread, spread_of
+from ovtune.field import Duel, Field, contested, deciding_duel, failing, fresh, last_duel, survey_field
 from ovtune.figures import Evidence, Measured, figures
 from ovtune.goal import Goal
 from ovtune.lineup import Band
@@ -284,8 +284,7 @@ def _broken(field: Field, evidence: Mapping[str, Evidence], goal: Goal) -> dict[
     found = {}
     for key, told in field.estimates.items():
         latest = evidence[key]
-        fresh = replace(estimate(told.config, latest.blocks, field.spread), outputs=told.outputs, outside=told.outside)
-        final = fresh if latest.source == "duel" else told
+        final = fresh(told, latest.blocks, field.spread) if latest.source == "duel" else told
         found[key] = goals.breaches(final, goal, goals.common_metric([final], goal.latency))
     return found
 

@@ -98,7 +98,7 @@ def limited(
     rival = verdict.rival
     if recommended == baseline and verdict.kind in {"better", "trade"} and rival is not None:
         own = own_answer(name)
-        text = f"{own} is already best here: {rival.words} gains, but breaks a limit: {'; '.join(broken[rival.key])}"
+        text = f"{rival.words} gains, but breaks a limit: {'; '.join(broken[rival.key])}; so it is {own} that remains"
         return replace(verdict, kind="equal", text=text)
     if recommended != baseline and verdict.kind in {"equal", "undecided"} and rival is not None:
         text = f"{rival.words} keeps the limits, which {own_answer(name)} breaks: {'; '.join(broken[baseline])}"

@@ -10,7 +10,7 @@ from ovtune.config import Config
 from ovtune.evaluator import Failed, Outcome
 from ovtune.field import last_duel, survey_field
 from ovtune.goal import Goal
-from ovtune.ledger import VisitEnded, VisitStarted
+from ovtune.ledger import Event, VisitEnded, VisitStarted
 from ovtune.measurement import Block, Plan
 from ovtune.result import conclude
 from ovtune.space import Space
@@ -299,6 +299,54 @@ def test_of_equals_the_one_that_can_be_confirmed_goes_into_the_duel(tmp_path: Pa
     assert study.duels[1].candidate == common
     assert evaluator.asked.count(scarce) <= 3
     assert conclude(study, bench.goal).recommended == common
+
+
+def test_what_breaks_a_limit_in_its_duel_challenges_no_more(tmp_path: Path) -> None:
+    """The baseline remains, it is said that another config promises more, and the same command confirms that one."""
+    latency, throughput = (b.config for b in fake.BASELINES)
+    edge, safe = replace(throughput, nireq=6), replace(throughput, nireq=3)
+    events: list[Event] = []
+
+    def truth(config: Config) -> float:
+        fought = any(isinstance(event, VisitStarted) and event.phase == "duel" for event in events)
+        return {edge: 190.0 if fought else 215.0, safe: 125.0, throughput: 60.0}.get(config, 50.0)
+
+    setup = replace(fake.setup(), space=Space(configs=(latency, throughput, edge, safe)))
+    goal = Goal(latency="p50", prefer="throughput", max_latency_ms=30)
+    evaluator = FakeEvaluator(noise=0.01, truth=truth)
+    bench = benches.make(tmp_path, setup, evaluator=evaluator, goal=goal)
+    bench.events = events
+    first = bench.search(4, confirm_s=90)
+    assert (first.duels[1].candidate, first.duels[1].baseline) == (edge, latency)
+    result = conclude(first, goal)
+    assert result.recommended == latency
+    assert [c.parameters for c in result.caveats if c.kind == "overtaken"] == [{"config": safe.words}]
+    second = bench.search(4, confirm_s=90)
+    assert (second.duels[2].candidate, second.duels[2].baseline) == (safe, latency)
+    assert not any(v.config == edge for v in second.visits[len(first.visits) :])
+    result = conclude(second, goal)
+    assert (result.recommended, result.verdict.kind) == (safe, "trade")
+    assert not any(c.kind == "overtaken" for c in result.caveats)
+    assert len(bench.search(4, confirm_s=90).visits) == len(second.visits)
+
+
+def test_what_breaks_a_limit_in_its_duel_is_the_end_where_no_other_promises_more(tmp_path: Path) -> None:
+    """The same command measures nothing more, and nothing is said of others."""
+    latency, throughput = (b.config for b in fake.BASELINES)
+    edge, slow = replace(throughput, nireq=6), replace(throughput, nireq=3)
+    bench = benches.make(tmp_path, replace(fake.setup(), space=Space(configs=(latency, throughput, edge, slow))))
+
+    def truth(config: Config) -> float:
+        fought = any(isinstance(event, VisitStarted) and event.phase == "duel" for event in bench.events)
+        return {edge: 190.0 if fought else 215.0, latency: 150.0, slow: 125.0, throughput: 60.0}[config]
+
+    bench.evaluator = FakeEvaluator(noise=0.01, truth=truth)
+    bench.goal = Goal(latency="p50", prefer="throughput", max_latency_ms=30)
+    study = bench.search(4, confirm_s=90)
+    assert (study.duels[1].candidate, survey_field(study, bench.goal).lost) == (edge, {edge.key})
+    result = conclude(study, bench.goal)
+    assert (result.recommended, [c.kind for c in result.caveats]) == (latency, [])
+    assert len(bench.search(4, confirm_s=90).visits) == len(study.visits)
 
 
 def test_contended_blocks_are_repeated_only_while_fresh_ones_are_spare(tmp_path: Path) -> None:

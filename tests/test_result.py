@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ovtune import duel
+from ovtune import goal as goals
 from ovtune.caveat import Caveat
 from ovtune.config import Config
 from ovtune.errors import MeasurementError
@@ -545,6 +546,21 @@ def test_a_gain_that_breaks_a_limit_is_not_recommended() -> None:
     result = conclude(_fought(truth, candidate=CROWD, goal=goal, searched={**truth, CROWD: 400.0}), goal)
     assert (result.recommended, result.verdict.kind) == (THROUGHPUT, "equal")
     assert "gains, but breaks a limit: p50 latency" in result.verdict.text
+
+
+def test_who_broke_a_limit_in_a_duel_leads_no_more() -> None:
+    """Where the other side kept it, and under the goal that the duel was for."""
+    goal = Goal(latency="p50", prefer="throughput", max_latency_ms=30)
+    truth = {LATENCY: 40.0, THROUGHPUT: 100.0, CROWD: 110.0}
+    study = _fought(truth, candidate=CROWD, goal=goal, searched={**truth, CROWD: 400.0})
+    field = survey_field(study, goal)
+    assert field.lost == {CROWD.key}
+    assert goals.ranked(field.estimates.values(), goal, field.metric)[0].config == CROWD
+    assert (field.best.config, field.challenger) == (THROUGHPUT, None)
+    assert not survey_field(study, replace(goal, margin=0.03)).lost
+    tight = replace(goal, max_latency_ms=5)
+    both = _fought(truth, candidate=CROWD, goal=tight, searched={**truth, CROWD: 4000.0})
+    assert not survey_field(both, tight).lost
 
 
 def test_a_config_that_alone_keeps_the_memory_is_recommended() -> None:
