@@ -38,7 +38,8 @@ class Field:
         baselines: Those of OpenVINO's own answers that were measured.
         owners: For each config that shares another one's blocks, the key of that one.
         finals: The keys of those that the last elimination visited: they come before those known from one block.
-        lost: The keys of those that broke a limit in a duel whose other side kept it: they challenge no more.
+        lost: The keys of those that broke a limit in a duel, to its end, whose other side kept it: they challenge no
+            more.
     """
 
     goal: Goal
@@ -123,6 +124,12 @@ class Duel:
         last = self.reached == self.planned[-1]
         return duel.score(self.judged, prefer=prefer, goal=goal, alpha=self._alpha, last=last)
 
+    def decided(self, prefer: Prefer) -> bool:
+        """Whether it came to its last look, or to one that leaves nothing open."""
+        if self.reached == self.planned[-1]:
+            return True
+        return self.reached > 0 and self.score(prefer, self.goal).standing != "undecided"
+
     @property
     def reached(self) -> int:
         """How many pairs the last planned look takes in that was reached: one that was cut off is not looked at."""
@@ -181,7 +188,7 @@ def survey_field(study: Study, goal: Goal) -> Field:
         baselines=tuple(b for b in study.setup.baselines if owners.get(b.config.key, b.config.key) in estimates),
         owners=owners,
         finals=frozenset(_finalists(study, goal)),
-        lost=frozenset(_lost(study, goal, estimates, spread)),
+        lost=frozenset(_lost(study, goal, estimates, metric, spread)),
     )
 
 
@@ -190,12 +197,14 @@ def fresh(known: Estimate, blocks: Sequence[Block], spread: Spread) -> Estimate:
     return replace(estimate(known.config, blocks, spread), outputs=known.outputs, outside=known.outside)
 
 
-def _lost(study: Study, goal: Goal, estimates: Mapping[str, Estimate], spread: Spread) -> Iterator[str]:
-    """The keys of those that broke a limit in a duel for ``goal`` whose other side kept it."""
+def _lost(
+    study: Study, goal: Goal, estimates: Mapping[str, Estimate], metric: LatencyMetric, spread: Spread
+) -> Iterator[str]:
+    """The keys of those that broke a limit in a duel for ``goal``, to its end, whose other side kept it."""
     for number, sides in study.duels.items():
         keys = sides.candidate.key, sides.baseline.key
         fight = _duel(study, number) if sides.goal == goal and estimates.keys() >= set(keys) else None
-        if fight is not None and fight.judged:
+        if fight is not None and fight.decided(contested(goal, estimates[keys[1]], metric)):
             told = [fresh(estimates[key], made, spread) for key, made in zip(keys, fight.undisturbed, strict=True)]
             breaks, kept = (goals.breaches(e, goal, goals.common_metric([e], goal.latency)) for e in told)
             if breaks and not kept:

@@ -549,7 +549,7 @@ def test_a_gain_that_breaks_a_limit_is_not_recommended() -> None:
 
 
 def test_who_broke_a_limit_in_a_duel_leads_no_more() -> None:
-    """Where the other side kept it, and under the goal that the duel was for."""
+    """Where the other side kept it, under the goal that the duel was for, and at its end: a cut-off one goes on."""
     goal = Goal(latency="p50", prefer="throughput", max_latency_ms=30)
     truth = {LATENCY: 40.0, THROUGHPUT: 100.0, CROWD: 110.0}
     study = _fought(truth, candidate=CROWD, goal=goal, searched={**truth, CROWD: 400.0})
@@ -558,6 +558,11 @@ def test_who_broke_a_limit_in_a_duel_leads_no_more() -> None:
     assert goals.ranked(field.estimates.values(), goal, field.metric)[0].config == CROWD
     assert (field.best.config, field.challenger) == (THROUGHPUT, None)
     assert not survey_field(study, replace(goal, margin=0.03)).lost
+    equal, seen = {**truth, CROWD: 101.0}, {**truth, CROWD: 400.0}
+    cut = _fought(equal, candidate=CROWD, goal=goal, noise=0.1, pairs=20, cap=60, searched=seen)
+    whole = _fought(equal, candidate=CROWD, goal=goal, noise=0.1, pairs=60, cap=60, searched=seen)
+    assert not survey_field(cut, goal).lost
+    assert survey_field(whole, goal).lost == {CROWD.key}
     tight = replace(goal, max_latency_ms=5)
     both = _fought(truth, candidate=CROWD, goal=tight, searched={**truth, CROWD: 4000.0})
     assert not survey_field(both, tight).lost

@@ -36,7 +36,6 @@ from ovtune import goal as goals
 from ovtune.estimate import Estimate, Spread, estimate, spread_of
 from ovtune.goal import Goal
 from ovtune.measurement import Block, LatencyMetric
-from ovtune.recording import block_of
 from ovtune.slowdown import steadied
 
 
@@ -91,9 +90,8 @@ def main() -> None:
                 shares = " ".join(f"{100 * share:>6.1f}" for share in np.mean([one.worse for one in told], axis=0))
                 front = np.median([one.front for one in told])
                 print(f"  {count:>6}{visits:>9.0f}{front:>8.3f}{answered:>9.0f}  {shares}")
-            for aim, leads in zip(
-                AIMS, zip(*(own for _, own in found), strict=True), strict=False
-            ):  # of no answers none
+            by_aim = zip(*(own for _, own in found), strict=True)
+            for aim, leads in zip(AIMS, by_aim, strict=False):  # none where the recording has no answers
                 behind, pairs = (np.median([getattr(one, name) for one in leads]) for name in ("ahead", "pairs"))
                 print(f"  {aim.name}: {1 - np.exp(-behind):.1%} behind, {pairs:.0f} pairs")
 
@@ -102,11 +100,7 @@ def drawn(path: Path, seed: int, counts: Sequence[int]) -> tuple[list[Told], lis
     """What each of the numbers of blocks tells, for one seed, and the leads for each aim."""
     own = split(recording_file.read(path), seed)
     truth = truth_of(own.recording, own.held_out, own.metric)
-    blocks: dict[str, list[Block]] = {}
-    for record in own.recording.records:
-        if record.ok and record.round in own.seen:
-            block = block_of(record, own.recording.header, started_at=0.0)
-            blocks.setdefault(record.config.key, []).append(block)
+    blocks = own.blocks
     generator = np.random.default_rng([seed, 9])
     found = []
     for count in counts:

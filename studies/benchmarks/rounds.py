@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ovtune.measurement import LatencyMetric
-from ovtune.recording import Record, Recording
+from ovtune.measurement import Block, LatencyMetric
+from ovtune.recording import Record, Recording, block_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,16 @@ class Split:
     seen: set[int]
     held_out: set[int]
     metric: LatencyMetric
+
+    @property
+    def blocks(self) -> dict[str, list[Block]]:
+        """The blocks of the rounds that are searched in, by the key of their config."""
+        found: dict[str, list[Block]] = {}
+        for record in self.recording.records:
+            if record.ok and record.round in self.seen:
+                block = block_of(record, self.recording.header, started_at=0.0)
+                found.setdefault(record.config.key, []).append(block)
+        return found
 
 
 def split(recording: Recording, seed: int) -> Split:

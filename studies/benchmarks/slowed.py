@@ -27,8 +27,6 @@ from truth import Array, Truth, truth_of
 
 from ovtune import recording_file
 from ovtune.estimate import Estimate, estimate, spread_of
-from ovtune.measurement import Block
-from ovtune.recording import block_of
 from ovtune.replay import setup_of
 from ovtune.slowdown import steadied
 
@@ -60,11 +58,7 @@ def drawn(path: Path, seed: int, count: int) -> tuple[Array, Array]:
     """How far the estimates of one seed are off, and their joint errors: by their own blocks alone, and leaning."""
     own = split(recording_file.read(path), seed)
     truth = truth_of(own.recording, own.held_out, own.metric)
-    blocks: dict[str, list[Block]] = {}
-    for record in own.recording.records:
-        if record.ok and record.round in own.seen:
-            block = block_of(record, own.recording.header, started_at=0.0)
-            blocks.setdefault(record.config.key, []).append(block)
+    blocks = own.blocks
     generator = np.random.default_rng([seed, 11])
     reference = setup_of(own.recording).reference
     first = [reference.key] if reference is not None and reference.key in blocks else []
